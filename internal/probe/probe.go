@@ -56,6 +56,11 @@ type Request struct {
 	// as lost: (0, 1 s].
 	Deadline time.Duration
 
+	// OnSent, where set, is told when the probe was handed to
+	// mtr-packet, before any Done: a trace writes that down at once, so
+	// that silence is evidence even after a crash. It must not block.
+	OnSent func(at time.Time)
+
 	// Done is told what became of the probe: first Lost and later Late
 	// where an answer came after the deadline, else exactly once. It
 	// is called from the scheduler and must not block.
