@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestImports holds the arrows: each package may import only those of
+// ours that are named here. Whoever adds one says so in this table.
+func TestImports(t *testing.T) {
+	const module = "github.com/mtrq/mtrq/"
+	allowed := map[string][]string{
+		"spool":                 {},
+		"report":                {},
+		"internal/config":       {},
+		"internal/probe":        {},
+		"internal/trace":        {"internal/probe", "report"},
+		"internal/archive":      {"report"},
+		"internal/run":          {"internal/archive", "internal/probe", "internal/trace", "report", "spool"},
+		"internal/web":          {"internal/archive", "internal/trace", "report", "spool"},
+		"internal/lab":          {},
+		"internal/lab/mtrq-lab": {"internal/lab"},
+	}
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for dec.More() {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		from := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasPrefix(from, "cmd/") || strings.HasPrefix(from, "internal/lab/bench") {
+			continue // they meet everything
+		}
+		may, known := allowed[from]
+		if !known {
+			t.Errorf("package %s is not in the table of imports", from)
+		}
+		for _, i := range p.Imports {
+			if to, ours := strings.CutPrefix(i, module); ours && !slices.Contains(may, to) {
+				t.Errorf("%s imports %s: the arrow points the wrong way", from, to)
+			}
+		}
+	}
+}
