@@ -16,8 +16,13 @@ var ErrRefused = errors.New("refused by the target policy")
 type Policy struct {
 	Allow []netip.Prefix // [targets] allow; empty allows every address
 	Deny  []netip.Prefix // [targets] deny; wins over Allow
-	Ports []int          // [serve] ports: what http and node may ask for with UDP and TCP
+	Ports []PortRange    // [serve] ports: what http and node may ask for with UDP and TCP
 }
+
+// PortRange is ports from Low to High, both included.
+type PortRange struct{ Low, High int }
+
+func (r PortRange) contains(port int) bool { return port >= r.Low && port <= r.High }
 
 // A Question is what a job asks for, in the policy's terms.
 type Question struct {
@@ -60,7 +65,7 @@ func (p Policy) Check(q Question) error {
 		return refuse("loopback is traced only for requests made on the node itself")
 	case addr.IsLinkLocalUnicast():
 		return refuse("link-local addresses are traced only for requests made on the node itself")
-	case q.Port != 0 && !slices.Contains(p.Ports, q.Port):
+	case q.Port != 0 && !slices.ContainsFunc(p.Ports, func(r PortRange) bool { return r.contains(q.Port) }):
 		return refuse("port %d is not in [serve] ports", q.Port)
 	}
 	return nil

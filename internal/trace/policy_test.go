@@ -10,7 +10,7 @@ import (
 func TestPolicy(t *testing.T) {
 	p := Policy{
 		Deny:  []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8:bad::/48")},
-		Ports: []int{443},
+		Ports: []PortRange{{443, 443}, {33434, 33534}},
 	}
 	narrow := Policy{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
 	for _, c := range []struct {
@@ -38,6 +38,7 @@ func TestPolicy(t *testing.T) {
 		{"link-local over http", "169.254.169.254", "http", p, 0, "link-local"},
 		{"link-local v6 over http", "fe80::1", "http", p, 0, "link-local"},
 		{"port over http", "203.0.113.7", "http", p, 443, ""},
+		{"port of a range over http", "203.0.113.7", "http", p, 33500, ""},
 		{"other port over http", "203.0.113.7", "http", p, 22, "port 22"},
 		{"other port from the shell", "203.0.113.7", "cli", p, 22, ""},
 	} {
