@@ -1,0 +1,137 @@
+#!/bin/sh
+# Install what mtrq needs on this machine and is not there yet. Safe to repeat: with nothing missing it looks
+# for a few programs on the PATH, says nothing and ends in milliseconds.
+set -eu
+
+usage() {
+	cat <<'EOF'
+usage: tools/setup.sh [--dry-run] run|test
+
+  run    what a node needs: mtr-packet
+  test   what the tests need as well: other tools to compare with, shells, namespaces
+
+Installs by apt-get where there is one (through sudo for a user who is not root). Elsewhere it prints the
+command that installs the rest, and ends with 69.
+
+exit: 0 nothing is missing (any more), 64 usage, 69 no apt-get here, 77 neither root nor sudo, 1 apt-get failed
+EOF
+}
+
+dry=
+for arg; do
+	case $arg in
+	-h | --help) usage && exit 0 ;;
+	-n | --dry-run) dry=yes && shift ;;
+	*) break ;;
+	esac
+done
+if [ $# -ne 1 ]; then
+	usage >&2
+	exit 64
+fi
+
+# A user's PATH on Debian lacks the directories where ip, nft and tc are.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# A line for each program: program, then its package in Debian and Ubuntu, Fedora and RHEL, Alpine, Arch.
+needs_run='
+mtr-packet  mtr-tiny    mtr          mtr          mtr
+'
+needs_test='
+bash        bash        bash         bash         bash
+busybox     busybox     busybox      busybox      busybox
+curl        curl        curl         curl         curl
+dash        dash        dash         dash         dash
+fping       fping       fping        fping        fping
+gcc         gcc         gcc          build-base   gcc
+getcap      libcap2-bin libcap       libcap-utils libcap
+ip          iproute2    iproute      iproute2     iproute2
+mount       mount       util-linux   mount        util-linux
+nft         nftables    nftables     nftables     nftables
+nsenter     util-linux  util-linux   util-linux   util-linux
+setpriv     util-linux  util-linux   setpriv      util-linux
+shellcheck  shellcheck  ShellCheck   shellcheck   shellcheck
+strace      strace      strace       strace       strace
+systemd-analyze  systemd systemd     -            systemd
+traceroute  traceroute  traceroute   traceroute   traceroute
+'
+case $1 in
+run) needs=$needs_run ;;
+test) needs=$needs_run$needs_test ;;
+*)
+	usage >&2
+	exit 64
+	;;
+esac
+
+# missing COLUMN: the packages of that column whose program is not here, each once.
+missing() {
+	echo "$needs" | while read -r program debian fedora alpine arch; do
+		[ -n "$program" ] || continue
+		command -v "$program" >/dev/null 2>&1 && continue
+		case $1 in
+		programs) echo "$program" ;;
+		debian) echo "$debian" ;;
+		fedora) echo "$fedora" ;;
+		alpine) echo "$alpine" ;;
+		arch) echo "$arch" ;;
+		esac
+	done | grep -vx -e - | sort -u | tr '\n' ' ' | sed 's/ $//'
+}
+
+programs=$(missing programs)
+[ -n "$programs" ] || exit 0
+echo "setup: missing here: $programs" >&2
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "setup: there is no apt-get; install them and start again:" >&2
+	if command -v dnf >/dev/null 2>&1; then
+		echo "    dnf install $(missing fedora)" >&2
+	elif command -v apk >/dev/null 2>&1; then
+		echo "    apk add $(missing alpine)" >&2
+	elif command -v pacman >/dev/null 2>&1; then
+		echo "    pacman -S --needed $(missing arch)" >&2
+	elif [ "$(uname -s)" != Linux ]; then
+		echo "    mtrq runs on Linux only; on $(uname -s), use a Linux machine or container" >&2
+	else
+		echo "    the packages that hold: $programs" >&2
+	fi
+	exit 69
+fi
+
+packages=$(missing debian)
+if [ -n "$dry" ]; then
+	echo "setup: would install: $packages"
+	exit 0
+fi
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+	if ! command -v sudo >/dev/null 2>&1; then
+		echo "setup: neither root nor sudo; as root: apt-get install $packages" >&2
+		exit 77
+	fi
+	sudo='sudo'
+fi
+
+# install: $packages and $sudo are lists of words by intent. A fresh image has no package lists yet, hence the
+# second try after an update.
+install() {
+	# shellcheck disable=SC2086
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
+}
+echo "setup: installing with apt-get: $packages" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! install >"$log" 2>&1; then
+	if ! { $sudo apt-get update -q && install; } >"$log" 2>&1; then
+		cat "$log" >&2
+		echo "setup: apt-get could not install: $packages" >&2
+		exit 1
+	fi
+fi
+
+programs=$(missing programs)
+if [ -n "$programs" ]; then
+	echo "setup: still missing after the installation: $programs" >&2
+	exit 1
+fi
