@@ -2,35 +2,34 @@
 # Checks of the sources that need no network namespace and no root: format, vet, staticcheck, shellcheck and the
 # licences. Runs all of them before it fails, so that one run shows every fault.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 failed=0
-step() { # step NAME COMMAND...: quiet when well
-	local name=$1 out
-	shift
-	if out=$("$@" 2>&1) && [ -z "$out" ]; then
-		echo "ok      $name"
+verdict() { # verdict NAME EXIT-CODE OUTPUT: a check is well when it ended with 0 and had nothing to say
+	if [ "$2" -eq 0 ] && [ -z "$3" ]; then
+		echo "ok      $1"
 	else
-		echo "FAILED  $name"
-		[ -z "$out" ] || sed 's/^/        /' <<<"$out"
+		echo "FAILED  $1"
+		[ -z "$3" ] || awk '{ print "        " $0 }' <<<"$3"
 		failed=1
 	fi
 }
 
-# Scripts are found by their first line too: a hook or .ci/run has no .sh.
-scripts() {
-	find . \( -name .git -o -path ./bin -o -path ./tools/bin \) -prune -o -type f -size -256k -print0 |
-		xargs -0 grep -lIZE -m1 '^#!(/usr)?/bin/(env )?(ba|da)?sh' | xargs -0 -r shellcheck
-}
-linters() { # built once per version; go notices by itself when nothing is to be done
-	GOBIN=$PWD/tools/bin go -C tools install tool 2>/dev/null ||
-		GOBIN=$PWD/tools/bin go -C tools install tool
-}
+# Scripts are found by their first line: .ci/run and hooks have no .sh.
+mapfile -t scripts < <(find . \( -name .git -o -path ./bin -o -path ./tools/bin \) -prune -o -type f -size -256k -print0 |
+	xargs -0 awk 'FNR == 1 { if (/^#!(\/usr)?\/bin\/(env )?(ba|da)?sh/) print FILENAME; nextfile }')
 
-step 'gofmt -l' gofmt -l .
-step 'go vet' go vet ./...
-step 'linters (tools/go.mod)' linters
-step 'staticcheck' tools/bin/staticcheck ./...
-step 'shellcheck' scripts
-step 'licences (docs/licences.md)' tools/licences.sh --check
+out=$(gofmt -l . 2>&1)
+verdict 'gofmt -l' $? "$out"
+out=$(go vet ./... 2>&1)
+verdict 'go vet' $? "$out"
+# The linters' versions are pinned in tools/go.mod; go builds them once and notices when nothing is to be done.
+out=$(GOBIN=$PWD/tools/bin go -C tools install tool 2>&1 | grep -v '^go: downloading ')
+verdict 'linters (tools/go.mod)' 0 "$out"
+out=$(tools/bin/staticcheck ./... 2>&1)
+verdict 'staticcheck' $? "$out"
+out=$(shellcheck "${scripts[@]}" 2>&1)
+verdict "shellcheck, ${#scripts[@]} scripts" $? "$out"
+out=$(tools/licences.sh --check 2>&1)
+verdict 'licences (docs/licences.md)' $? "$out"
 exit $failed

@@ -23,9 +23,9 @@ licence() {
 	esac
 }
 
-# modules: path, version and directory of every module that a package of ours, or a test of one, imports.
+# modules: path and directory of every module that a package of ours, or a test of one, imports.
 modules() {
-	go list -deps -test -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./... | sort -u
+	go list -deps -test -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}' ./... | sort -u
 }
 
 # shipped: the modules that the binary itself holds. Before there is a command, those of all packages.
@@ -36,9 +36,9 @@ shipped() {
 }
 
 table() {
-	local path version dir where in_binary
+	local path dir where in_binary
 	in_binary=$(shipped)
-	while read -r path version dir; do
+	while read -r path dir; do
 		[ -n "$path" ] || continue
 		where=tests
 		if grep -qxF "$path" <<<"$in_binary"; then where=binary; fi
