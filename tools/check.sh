@@ -19,6 +19,9 @@ verdict() { # verdict NAME EXIT-CODE OUTPUT: a check is well when it ended with 
 mapfile -t scripts < <(find . \( -name .git -o -path ./bin -o -path ./tools/bin \) -prune -o -type f -size -256k -print0 |
 	xargs -0 awk 'FNR == 1 { if (/^#!(\/usr)?\/bin\/(env )?(ba|da)?sh/) print FILENAME; nextfile }')
 
+# A fresh machine downloads modules first: what go says about that is no fault.
+go mod download || exit 1
+
 out=$(gofmt -l . 2>&1)
 verdict 'gofmt -l' $? "$out"
 out=$(go vet ./... 2>&1)
