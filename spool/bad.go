@@ -1,0 +1,41 @@
+package spool
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"unicode"
+)
+
+// toBad moves a file into bad/ under the name as. The reason comes first: a
+// file in bad/ without one would be silence.
+func (s *Spool) toBad(dir, file, as, reason string) error {
+	if err := s.writeReason(as, reason); err != nil {
+		return err
+	}
+	return moveNew(s.path(dir, file), s.path("bad", as))
+}
+
+// writeReason writes bad/<file>.reason, replacing what a crash may have left.
+func (s *Spool) writeReason(file, reason string) error {
+	name := file + ".reason"
+	tmp := s.path("tmp", name)
+	if err := removeIfThere(tmp); err != nil {
+		return err
+	}
+	if err := writeDurable(tmp, 0o600, []byte(oneLine(reason)+"\n")); err != nil {
+		return fmt.Errorf("write the reason: %w", err)
+	}
+	return os.Rename(tmp, s.path("bad", name))
+}
+
+// oneLine keeps control bytes of strangers out of a line of text.
+func oneLine(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,197 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Claim takes up to limit jobs, oldest first: it brings in what lies in
+// drop/, moves jobs and batches from new/ to cur/ and makes that durable.
+// reported tells of an ID whether the archive has its report; such a job is
+// removed and not traced twice. What cannot be read goes to bad/ and is noted
+// (Options.Note). A batch is claimed whole; its jobs beyond the limit come
+// with the next calls. No jobs and no error: nothing waits.
+//
+// With an error some jobs may be claimed all the same.
+func (q *Queue) Claim(reported func(ulid.ULID) bool, limit int) ([]*Claim, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || !q.recovered {
+		return nil, fmt.Errorf("claim jobs in %s: call Recover first, and nothing after Close", q.s.dir)
+	}
+	claims := q.takeReady(nil, limit)
+	err := q.intake(reported)
+	if err == nil && len(claims) < limit {
+		err = q.claimNew(reported, limit-len(claims))
+		claims = q.takeReady(claims, limit)
+	}
+	if err != nil {
+		return claims, fmt.Errorf("claim jobs in %s: %w", q.s.dir, explain(err))
+	}
+	return claims, nil
+}
+
+// takeReady hands out jobs that are in cur/ already.
+func (q *Queue) takeReady(to []*Claim, limit int) []*Claim {
+	n := max(0, min(limit-len(to), len(q.ready)))
+	for _, c := range q.ready[:n] {
+		q.held[c.ID] = c
+	}
+	to = append(to, q.ready[:n]...)
+	q.ready = q.ready[n:]
+	return to
+}
+
+// claimNew moves files to cur/, makes that durable with one sync for all,
+// then reads them into ready.
+func (q *Queue) claimNew(reported func(ulid.ULID) bool, limit int) error {
+	names, err := q.s.list("new")
+	if err != nil {
+		return err
+	}
+	var taken []copyOf
+	var errs []error
+	for _, file := range names {
+		if len(taken) >= limit {
+			break
+		}
+		c, err := q.take(file, reported)
+		if err != nil {
+			errs = append(errs, err)
+		} else if c != nil {
+			taken = append(taken, *c)
+		}
+	}
+	if len(taken) == 0 {
+		return errors.Join(errs...)
+	}
+	if err := q.s.sync("cur", "new"); err != nil {
+		for _, c := range taken { // what is not durable is not claimed
+			errs = append(errs, moveNew(q.s.path("cur", c.File), q.s.path("new", c.File)))
+		}
+		return errors.Join(append(errs, err)...)
+	}
+	for _, c := range taken {
+		if c.kind == kindBatch {
+			err = q.openBatch(c, reported)
+		} else {
+			err = q.openJob(c)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// take moves one file of new/ to cur/. Nil without error: it was not to be
+// claimed, and went elsewhere.
+func (q *Queue) take(file string, reported func(ulid.ULID) bool) (*copyOf, error) {
+	n, ok := parseFile(file)
+	if !ok || n.reason || n.kind != kindJob && n.kind != kindBatch {
+		return nil, q.stray(file, "is no name of a job: <ULID>.job; jobs of strangers belong into drop/")
+	}
+	_, held := q.held[n.id]
+	_, heldBatch := q.batches[n.id]
+	switch {
+	case held || heldBatch:
+		return nil, q.stray(file, "has the ID of a job that is being traced")
+	case n.kind == kindJob && reported(n.id):
+		q.s.note(Note{What: NoteRemoved, ID: n.id, File: "new/" + file, Text: "is reported already"})
+		return nil, removeIfThere(q.s.path("new", file))
+	}
+	err := moveNew(q.s.path("new", file), q.s.path("cur", file))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil // taken back by its sender, whose sync failed
+	case err != nil:
+		return nil, err
+	}
+	return &copyOf{Found{Name: Name{"cur", file}}, n}, nil
+}
+
+// stray moves what does not belong into new/ to bad/, under a new ID.
+func (q *Queue) stray(file, reason string) error {
+	id, err := q.s.newID()
+	if err != nil {
+		return err
+	}
+	as := fileName(id, 0, kindForeign)
+	if err := q.s.toBad("new", file, as, fmt.Sprintf("new/%s %s", oneLine(file), reason)); err != nil {
+		return err
+	}
+	q.s.note(Note{What: NoteBad, ID: id, File: "bad/" + as, Text: reason})
+	return nil
+}
+
+// openJob reads a claimed job into ready, or puts it into bad/.
+func (q *Queue) openJob(c copyOf) error {
+	j, err := q.s.readJob(c.Name, c.id)
+	if err != nil {
+		return q.badFile(c, err)
+	}
+	claim := &Claim{ID: c.id, Job: j.WithDefaults(), Attempt: c.attempts + 1, q: q, file: c.File}
+	if err := claim.adoptEvents(); err != nil {
+		return err
+	}
+	q.ready = append(q.ready, claim)
+	return nil
+}
+
+// readJob reads a job's file. The name's ID counts; another one inside means that somebody
+// copied the file.
+func (s *Spool) readJob(n Name, id ulid.ULID) (Job, error) {
+	data, err := readSmall(s.path(n.Dir, n.File), MaxJobBytes)
+	if err != nil {
+		return Job{}, err
+	}
+	j, err := DecodeJob(n.File, data)
+	if err != nil {
+		return Job{}, err
+	}
+	if isZeroID(j.ID) {
+		j.ID = id
+	}
+	if j.ID != id {
+		return Job{}, fmt.Errorf("%s: id: %s is not that of the file's name", n.File, j.ID)
+	}
+	if j.Accepted.IsZero() {
+		j.Accepted = ulid.Time(id.Time())
+	}
+	return j, nil
+}
+
+// badFile moves a claimed file that cannot be read to bad/. Errors that say
+// nothing about the file's content are returned instead.
+func (q *Queue) badFile(c copyOf, cause error) error {
+	if saysNothing(cause) {
+		return cause
+	}
+	if err := q.s.toBad("cur", c.File, c.File, cause.Error()); err != nil {
+		return err
+	}
+	q.s.note(Note{What: NoteBad, ID: c.id, File: "bad/" + c.File, Text: cause.Error()})
+	return nil
+}
+
+// saysNothing tells a failure to read (EIO, EMFILE) from a file that was read
+// and is wrong.
+func saysNothing(err error) bool {
+	var path *fs.PathError
+	return errors.As(err, &path)
+}
+
+// adoptEvents looks at the events that were there before the claim: without
+// a probe they are of an attempt that came to nothing.
+func (c *Claim) adoptEvents() error {
+	sent, torn, err := readEvents(c.EventsPath())
+	if err != nil {
+		return err
+	}
+	if !sent {
+		return removeIfThere(c.EventsPath())
+	}
+	c.sent, c.torn = sent, torn
+	return nil
+}

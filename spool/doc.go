@@ -1,0 +1,2 @@
+// Package spool is the durable job directory.
+package spool

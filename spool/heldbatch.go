@@ -1,0 +1,126 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// heldBatch is a batch file in cur/. It goes when all its jobs are over.
+type heldBatch struct {
+	id       ulid.ULID
+	file     string // in cur/
+	attempts int
+	left     int  // jobs that are not over: handed out or ready
+	returned bool // a job of it was given back
+}
+
+// openBatch reads a claimed batch: every job of it that is not done goes into
+// ready, those that an interrupted trace still holds are only counted.
+func (q *Queue) openBatch(c copyOf, reported func(ulid.ULID) bool) error {
+	b, err := q.s.readBatch(c.Name, c.id)
+	if err != nil {
+		return q.badFile(c, err)
+	}
+	bad, err := q.s.jobsIn("bad")
+	if err != nil {
+		return err
+	}
+	hb := &heldBatch{id: b.id, file: c.File, attempts: c.attempts}
+	for i, l := range b.lines {
+		if held := q.held[l.id]; held != nil {
+			held.batch = hb
+			hb.left++
+			continue
+		}
+		if bad[l.id] || reported(l.id) {
+			continue
+		}
+		claim := &Claim{ID: l.id, Job: b.job(i).WithDefaults(), Attempt: c.attempts + 1, q: q, batch: hb}
+		if err := claim.adoptEvents(); err != nil {
+			return err
+		}
+		q.ready = append(q.ready, claim)
+		hb.left++
+	}
+	if hb.left == 0 {
+		return removeIfThere(q.s.path("cur", c.File))
+	}
+	q.batches[hb.id] = hb
+	return nil
+}
+
+func (s *Spool) readBatch(n Name, id ulid.ULID) (*batch, error) {
+	data, err := readSmall(s.path(n.Dir, n.File), maxBatchBytes)
+	if err != nil {
+		return nil, err
+	}
+	return decodeBatch(n.File, id, data)
+}
+
+// jobsIn gives the IDs that have files of their own in a directory.
+func (s *Spool) jobsIn(dir string) (map[ulid.ULID]bool, error) {
+	names, err := s.list(dir)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[ulid.ULID]bool{}
+	for _, file := range names {
+		if n, ok := parseFile(file); ok && !n.reason && n.kind == kindJob {
+			ids[n.id] = true
+		}
+	}
+	return ids, nil
+}
+
+// over books the end of a claim. With again, a job of a batch is offered by
+// the next Claim once more.
+func (q *Queue) over(c *Claim, again bool) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.held, c.ID)
+	b := c.batch
+	if b == nil {
+		return nil
+	}
+	if again {
+		b.returned = true
+		q.ready = append(q.ready, &Claim{ID: c.ID, Job: c.Job, Attempt: c.Attempt + 1, q: q, batch: b})
+		return nil
+	}
+	b.left--
+	if b.left > 0 {
+		return nil
+	}
+	delete(q.batches, b.id)
+	if err := removeIfThere(q.s.path("cur", b.file)); err != nil {
+		return fmt.Errorf("remove batch %s, all its jobs are over: %w", b.id, err)
+	}
+	return nil
+}
+
+// returnBatches gives the batches back of which no job is in hand. The
+// attempt counts only when a job of it was tried.
+func (q *Queue) returnBatches() error {
+	inHand := map[*heldBatch]bool{}
+	for _, c := range q.held {
+		inHand[c.batch] = true
+	}
+	var errs []error
+	for _, b := range q.batches {
+		if inHand[b] {
+			continue
+		}
+		n := b.attempts
+		if b.returned {
+			n++
+		}
+		if n >= MaxAttempts {
+			continue // recovery puts it into bad/ with its reason
+		}
+		errs = append(errs, moveNew(q.s.path("cur", b.file), q.s.path("new", fileName(b.id, n, kindBatch))))
+	}
+	q.ready = nil
+	return errors.Join(errs...)
+}

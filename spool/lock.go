@@ -1,0 +1,131 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/sys/unix"
+)
+
+// ErrBusy means that another process (or another Queue of this one) holds
+// the spool.
+var ErrBusy = errors.New("spool is in use")
+
+// A Queue is the runner's side of a spool: it alone moves jobs into and out
+// of cur/. Its methods, and those of its claims, may be called from several
+// goroutines.
+type Queue struct {
+	s    *Spool
+	lock *os.File
+
+	mu        sync.Mutex
+	recovered bool
+	held      map[ulid.ULID]*Claim     // handed out and not over
+	ready     []*Claim                 // lines of claimed batches, not yet handed out
+	batches   map[ulid.ULID]*heldBatch // batch files in cur/
+	left      map[string]bool          // files in drop/ that could not be taken, noted once
+	closed    bool
+}
+
+// Lock takes the spool for one runner. The error wraps ErrBusy while another has it.
+// Call Recover next, and Close at the end; the kernel frees the lock of a process that
+// dies.
+func (s *Spool) Lock() (*Queue, error) {
+	path := s.path("", "run.lock")
+	for {
+		f, err := lockFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("lock spool %s: %w", s.dir, err)
+		}
+		// Someone may have removed the file between open and lock: then we
+		// hold a lock that nobody else will meet.
+		same, err := isStill(f, path)
+		if err == nil && same {
+			err = writePID(f)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lock spool %s: %w", s.dir, errors.Join(err, f.Close()))
+		}
+		if !same {
+			if err := f.Close(); err != nil {
+				return nil, fmt.Errorf("lock spool %s: %w", s.dir, err)
+			}
+			continue
+		}
+		return &Queue{s: s, lock: f, held: map[ulid.ULID]*Claim{}, batches: map[ulid.ULID]*heldBatch{}}, nil
+	}
+}
+
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return f, nil
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = fmt.Errorf("%w by %s: stop the other runner, or use another spool", ErrBusy, holder(f))
+	} else {
+		err = &fs.PathError{Op: "flock", Path: path, Err: err}
+	}
+	return nil, errors.Join(err, f.Close())
+}
+
+// holder names who wrote the lock file last.
+func holder(f *os.File) string {
+	buf := make([]byte, 32)
+	n, _ := f.ReadAt(buf, 0) // an empty or short file is no pid, as the next line finds
+	pid, err := strconv.Atoi(strings.TrimSpace(string(buf[:n])))
+	if err != nil || pid <= 0 {
+		return "another process"
+	}
+	return "process " + strconv.Itoa(pid)
+}
+
+func isStill(f *os.File, path string) (bool, error) {
+	mine, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return os.SameFile(mine, there), nil
+}
+
+func writePID(f *os.File) error {
+	pid := strconv.Itoa(os.Getpid()) + "\n"
+	if _, err := f.WriteAt([]byte(pid), 0); err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(pid)))
+}
+
+// Close gives the spool free. Batches of which nothing is in hand go back to
+// new/; claims that are not over stay in cur/ for the next Recover. What
+// Finish, Return and Bad did is durable when Close returns nil.
+func (q *Queue) Close() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil
+	}
+	q.closed = true
+	errs := []error{q.returnBatches(), q.s.sync("bad", "new", "cur"), q.lock.Close()}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close spool %s: %w", q.s.dir, err)
+	}
+	return nil
+}
