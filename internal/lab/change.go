@@ -188,27 +188,23 @@ func (n *Net) replace(id RouterID, text string, build func(s Stage, added Member
 	}
 }
 
-// Spread turns a router's stage into one of several members that share the load, those added being like it, and
-// returns them all.
-func (n *Net) Spread(id RouterID, members int, mode FlowMode) []Member {
-	var all []Member
-	for len(all) < members-1 {
-		n.replace(id, fmt.Sprintf("spread router=%d %s", id, mode), func(s Stage, added Member) Stage {
+// Spread turns a router's stage into one of several members that share the load, those added being like it.
+// Stage.Members of the paths through it has them all.
+func (n *Net) Spread(id RouterID, members int, mode FlowMode) (undo func()) {
+	var undos []func()
+	for range members - 1 {
+		_, undo := n.replace(id, fmt.Sprintf("spread router=%d %s", id, mode), func(s Stage, added Member) Stage {
 			s.Members = append(slices.Clone(s.Members), added)
 			s.Mode = mode
-			all = s.Members[1:]
 			return s
 		})
+		undos = append(undos, undo)
 	}
-	st := n.engine.state.Load()
-	for _, t := range st.targets {
-		for _, s := range t.Path.Stages {
-			if slices.ContainsFunc(s.Members, func(m Member) bool { return m.Router == id }) {
-				return slices.Clone(s.Members)
-			}
+	return func() {
+		for _, undo := range slices.Backward(undos) {
+			undo()
 		}
 	}
-	return nil
 }
 
 func (d Direction) String() string {

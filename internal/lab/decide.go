@@ -12,9 +12,6 @@ type walk struct {
 	taken   int
 	delayNs int64
 	lost    LinkID
-	kind    Answer // of the answer that is due
-	errKind uint8  // of an ICMP error
-	errCode uint8
 }
 
 // receive decides what becomes of the packet of n octets at buf[headroom:], logs it, and fills s if there is an
@@ -75,7 +72,8 @@ func fillRecord(r *record, pkt []byte, p *probe, to place, now time.Time, nowNs 
 
 // find says what stands behind the destination.
 func (s *state) find(pkt []byte, p *probe) place {
-	to, ok := place{-1, -1}, false
+	var to place
+	var ok bool
 	if p.six {
 		to, ok = s.to6[[16]byte(pkt[24:40])]
 	} else {

@@ -48,7 +48,7 @@ func targetAddrs(i int) (v4, v6 netip.Addr) {
 }
 
 // Tree makes a network of targets behind minHops to maxHops TTLs (the target's own counted): the first three
-// routers are shared by all, then each TTL doubles the routers until about four targets share one. Every parent is
+// routers are shared by all, then each TTL doubles the routers until about two targets share one. Every parent is
 // unique, so what fails at a router fails for all behind it. Nothing is lost, silent or limited.
 func Tree(targets, minHops, maxHops int, seed uint64) (*Topology, error) {
 	if targets < 1 || targets > maxTreeTargets {
@@ -64,7 +64,7 @@ func Tree(targets, minHops, maxHops int, seed uint64) (*Topology, error) {
 		t.Links = append(t.Links, Link{Delay: d, Jitter: d / 20})
 		return LinkID(len(t.Links) - 1)
 	}
-	widest := min(512, 1<<bits.Len(uint(max(1, targets/4)-1))) // more would use up 198.18.0.0/17
+	widest := min(512, 1<<bits.Len(uint(max(2, targets/2)-1))) // more would use up 198.18.0.0/17
 	made := make([]map[uint32]Member, maxHops)                 // by stage, then branch
 	for i := range targets {
 		branch := rng.Uint32()
