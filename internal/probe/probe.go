@@ -48,9 +48,10 @@ type Request struct {
 	// trace, long looks take turns trace by trace.
 	Trace uint64
 
-	// Router is the address expected to answer. Where it is valid, the
-	// probe waits for its turn in the one paced stream to that router.
-	Router netip.Addr
+	// Router is who is expected to answer. Where it is valid, a LongLook
+	// or Baseline probe waits for its turn in the one paced stream to
+	// that router; other classes never wait.
+	Router RouterKey
 
 	// Deadline is how long an answer may take before the probe counts
 	// as lost: (0, 1 s].
@@ -66,6 +67,18 @@ type Request struct {
 	// is called from the scheduler and must not block.
 	Done func(Result)
 }
+
+// RouterKey names the stream of probes that a router sees from all traces
+// together. With Gap 0 it is the router Addr. With a Gap it is whoever sits
+// that many TTLs after Addr, where nobody knows who that is; Addr is then the
+// unspecified address (0.0.0.0, ::) for this machine. The zero key is none.
+type RouterKey struct {
+	Addr netip.Addr
+	Gap  uint8
+}
+
+// IsValid says whether the key names a stream.
+func (k RouterKey) IsValid() bool { return k.Addr.IsValid() }
 
 // Outcome is what became of a probe.
 type Outcome uint8
@@ -83,11 +96,11 @@ const (
 // A Result is what became of one probe.
 type Result struct {
 	Outcome Outcome
-	Sent    time.Time     // when it was handed to mtr-packet; zero where Unsent
+	Sent    time.Time     // when it was handed to mtr-packet; zero where it never was
 	RTT     time.Duration // as mtr-packet measured it; only where something answered
-	From    netip.Addr    // who answered
+	From    netip.Addr    // who answered; where Unsent with ErrForeign, who said something unusable
 	MPLS    []Label
-	Err     error // Unsent: ErrPermission, ErrInvalid, ErrProcess, ErrCancelled …
+	Err     error // Unsent: wraps one of the sentinel errors of this package
 }
 
 // Label is one MPLS label stack entry (RFC 4950 section 5).

@@ -1,0 +1,211 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// answer takes in what mtr-packet said of a probe: its last word.
+func (s *Scheduler) answer(r *received) {
+	if r.kind == 0 {
+		r.p.garbage++
+		s.pool.stats.garbage++
+		return
+	}
+	h := r.p.find(r.token)
+	if h == nil {
+		r.p.garbage++
+		s.pool.stats.garbage++
+		return
+	}
+	r.p.done(h, r.at)
+	s.wheel.remove(h)
+	res := Result{From: r.from, MPLS: r.mpls}
+	switch r.kind {
+	case answerReply:
+		res.Outcome = Reply
+		if r.from != h.req.Addr {
+			s.fromElsewhere(h, r)
+			return
+		}
+	case answerExpired:
+		res.Outcome = Expired
+	case answerNoRoute:
+		if !r.from.IsValid() {
+			s.done(h, Result{Outcome: NoRoute})
+			return
+		}
+		res.Outcome = Unreachable
+	case answerNetworkDown:
+		s.done(h, Result{Outcome: NoRoute})
+		return
+	case answerNoReply:
+		s.done(h, Result{Outcome: Lost})
+		return
+	default:
+		if r.kind == answerExhausted {
+			r.p.leave(r.at) // it counts otherwise than we do: a fresh one will do
+		}
+		s.unsent(h, refusal(h, r))
+		return
+	}
+	s.answered(h, r, res)
+}
+
+// answered times an answer, and sorts it into in time and late.
+func (s *Scheduler) answered(h *Handle, r *received, res Result) {
+	res.RTT = r.rtt
+	// mtr-packet times by the wall clock, which may be stepped; by ours the
+	// answer cannot have taken longer than this.
+	if elapsed := r.at.Sub(h.sent); res.RTT < 0 || res.RTT > elapsed {
+		res.RTT = elapsed
+	}
+	switch {
+	case res.RTT <= h.req.Deadline && h.state == stateSent:
+		s.done(h, res)
+	case h.state == stateSent && s.stalledIn(h):
+		s.unsent(h, fmt.Errorf("time answer from %s: %w", res.From, ErrStalled))
+	default:
+		if h.state == stateSent {
+			s.lose(h)
+		}
+		res.Outcome = Late
+		s.done(h, res)
+	}
+}
+
+// fromElsewhere is a "reply" that does not come from the target. UDP and TCP
+// quote the packet: a firewall on the way refused it. For ICMP that may be
+// so too, or the answer is to another process's probe: nobody can say.
+func (s *Scheduler) fromElsewhere(h *Handle, r *received) {
+	if h.req.Protocol != ICMP {
+		s.answered(h, r, Result{Outcome: Unreachable, From: r.from, MPLS: r.mpls})
+		return
+	}
+	s.count.Foreign++
+	if h.state == stateLost {
+		s.done(h, Result{Outcome: Lost})
+		return
+	}
+	s.end(h, Result{
+		Outcome: Unsent, From: r.from,
+		Err: fmt.Errorf("probe %s: reply from %s: %w", h.req.Addr, r.from, ErrForeign),
+	})
+}
+
+// overdue is called when a probe's deadline has passed.
+func (s *Scheduler) overdue(h *Handle, now time.Time) {
+	switch {
+	case !s.stalledIn(h):
+		s.lose(h)
+	case h.stalled.IsZero():
+		// mtr-packet was perhaps not kept from running: its word counts.
+		h.stalled = s.stallEnd.Add(stallWait)
+		s.wheel.add(h, h.stalled)
+	default:
+		s.endSent(h, Result{Outcome: Unsent, Err: fmt.Errorf("probe %s: %w", h.req.Addr, ErrStalled)})
+	}
+}
+
+// stalledIn says whether this process was kept from running while the probe
+// was under way.
+func (s *Scheduler) stalledIn(h *Handle) bool { return h.sent.Before(s.stallEnd) }
+
+// lose says that a probe was not answered in time; it may be still.
+func (s *Scheduler) lose(h *Handle) {
+	s.endSent(h, Result{Outcome: Lost})
+	h.state = stateLost
+}
+
+// done says what mtr-packet's last word means to whoever has not heard yet.
+func (s *Scheduler) done(h *Handle, res Result) {
+	switch {
+	case h.state == stateSent:
+		s.endSent(h, res)
+	case h.state == stateLost && res.Outcome == Late:
+		s.count.Late++
+		if h.stream != nil {
+			s.streams.late(h.stream)
+		}
+		res.Sent = h.sent
+		h.tell(res)
+	}
+	h.state = stateDone
+}
+
+// endSent counts the outcome of a probe that left and tells it.
+func (s *Scheduler) endSent(h *Handle, res Result) {
+	res.Sent = h.sent
+	if st := h.stream; st != nil && res.Outcome != Unsent {
+		s.streams.outcome(st, res.Outcome != Lost && res.Outcome != NoRoute, s.opt.Now())
+	}
+	switch res.Outcome {
+	case Reply, Expired, Unreachable:
+		s.count.Answered++
+	case Lost:
+		s.count.Lost++
+	case Unsent:
+		s.count.Unsent++
+	}
+	h.state = stateDone
+	h.tell(res)
+}
+
+// end is endSent for a probe that may have been called lost already.
+func (s *Scheduler) end(h *Handle, res Result) {
+	if h.state == stateSent {
+		s.endSent(h, res)
+	}
+	h.state = stateDone
+}
+
+// unsent says that a probe did not leave, or that nobody can say what became
+// of it.
+func (s *Scheduler) unsent(h *Handle, why error) {
+	switch h.state {
+	case stateWaiting, stateReady:
+		if h.stream != nil {
+			s.streams.skip(h.stream, h.state == stateReady)
+		}
+		s.count.Unsent++
+		h.state = stateDone
+		h.tell(Result{Outcome: Unsent, Err: why})
+	case stateSent:
+		s.endSent(h, Result{Outcome: Unsent, Err: why})
+	default:
+		h.state = stateDone
+	}
+}
+
+func (h *Handle) tell(res Result) {
+	if h.req.Done != nil {
+		h.req.Done(res)
+	}
+}
+
+// refusal puts into words why mtr-packet did not send a probe.
+func refusal(h *Handle, r *received) error {
+	what := fmt.Sprintf("send %s probe to %s", h.req.Protocol, h.req.Addr)
+	switch r.kind {
+	case answerExhausted:
+		return fmt.Errorf("%s: too many probes in flight: %w", what, ErrProcess)
+	case answerDenied:
+		return fmt.Errorf("%s: the kernel refused it, perhaps by a firewall rule of this machine: %w", what, ErrPermission)
+	case answerAddress:
+		return fmt.Errorf("%s: the local address or port cannot be had: %w", what, ErrSystem)
+	case answerInvalid:
+		if r.text != "" {
+			return fmt.Errorf("%s: %s: %w", what, r.text, ErrInvalid)
+		}
+		return fmt.Errorf("%s: mtr-packet calls it invalid: %w", what, ErrInvalid)
+	case answerErrno:
+		errno := syscall.Errno(r.errno)
+		if errors.Is(errno, syscall.EMSGSIZE) {
+			return fmt.Errorf("%s: %d bytes are more than the interface takes: %w", what, h.req.Size, ErrInvalid)
+		}
+		return fmt.Errorf("%s: %w: %w", what, errno, ErrSystem)
+	}
+	return fmt.Errorf("%s: unexpected answer of mtr-packet: %w", what, ErrProcess)
+}
