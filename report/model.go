@@ -31,11 +31,16 @@ type Evidence struct {
 	Times    Times     `json:"times"`
 
 	Addresses []netip.Addr `json:"addresses"` // every address that answered, in order of appearance
-	Hops      []Hop        `json:"hops"`      // TTL 1, 2, 3 …, each that was asked, without a gap
-	Ping      Series       `json:"ping"`      // probes to the target itself
-	Shared    []Shared     `json:"shared,omitempty"`
-	Others    []Other      `json:"others,omitempty"`
-	Notes     []string     `json:"notes,omitempty"`
+	Hops      []Hop        `json:"hops"`      // TTL 1, 2, 3 … without a gap, up to the target or to the last that was asked
+	Ping      Series       `json:"ping"`      // probes to the target itself; its rtt_us holds the target's answers only
+	// Beyond is probes sent with a TTL beyond the path's end: the target
+	// answered them too (or a router turned them back). They are no hops,
+	// and being sent within milliseconds of each other they are no fair
+	// sample of the target either: kept as evidence, counted nowhere.
+	Beyond []Hop    `json:"beyond,omitempty"`
+	Shared []Shared `json:"shared,omitempty"`
+	Others []Other  `json:"others,omitempty"`
+	Notes  []string `json:"notes,omitempty"`
 
 	Verdict  Verdict  `json:"verdict"`
 	Versions Versions `json:"versions"`

@@ -1,0 +1,77 @@
+package report
+
+import "time"
+
+const (
+	freshWindow = 2000 // ms after a request's first probe that count as its beginning
+	freshClean  = 20   // probes to the target: so many without loss show that it is over
+)
+
+// fresh fills in how long a request waited for its first probe and how
+// its first look lies to the loss:
+//
+//	loss in its first 2 s                        in-event
+//	the same, and from there on at least 20      tail
+//	probes to the target and none lost
+//	no loss there, but later                     later
+//	no loss at all in at least 20 probes         after
+//	fewer, or never known to answer              unknown
+//
+// A request that joined a running trace begins with the first probe that
+// left after it was accepted.
+func (e *Evidence) fresh(r *Request, first bool) {
+	r.AskedToFirstProbe, r.Freshness = nil, FreshnessUnknown
+	accepted := float64(r.Accepted.Sub(e.Times.Started)) / float64(time.Millisecond)
+	begin, ok := e.firstProbe(accepted, first)
+	if !ok {
+		return
+	}
+	// Before zero: the watchdog's look was under way before it asked, or
+	// the clock was set back.
+	waited := max(0, round3(begin-accepted))
+	r.AskedToFirstProbe = &waited
+	if e.Target.State != Reached && !e.Target.Known {
+		return
+	}
+	s := e.TargetSeries()
+	var early, lost, sent, cleanAfter int
+	for i := range len(s.Answer) {
+		if s.TxMS[i] < begin || s.Answer[i] == AnswerPending {
+			continue
+		}
+		sent++
+		isEarly := s.TxMS[i] < begin+freshWindow
+		if s.Answer[i] == AnswerReply {
+			cleanAfter++
+			continue
+		}
+		lost++
+		cleanAfter = 0
+		if isEarly {
+			early++
+		}
+	}
+	switch {
+	case early > 0 && early == lost && cleanAfter >= freshClean:
+		r.Freshness = Tail
+	case early > 0:
+		r.Freshness = InEvent
+	case lost > 0:
+		r.Freshness = Later
+	case sent >= freshClean:
+		r.Freshness = After
+	}
+}
+
+// firstProbe is when a request's first probe left, ms since start.
+func (e *Evidence) firstProbe(accepted float64, first bool) (ms float64, ok bool) {
+	all := append([]*Series{&e.Ping}, seriesOf(e.Hops)...)
+	for _, s := range append(all, seriesOf(e.Beyond)...) {
+		for _, tx := range s.TxMS {
+			if (first || tx >= accepted) && (!ok || tx < ms) {
+				ms, ok = tx, true
+			}
+		}
+	}
+	return ms, ok
+}

@@ -1,0 +1,379 @@
+package report
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// How many probes to the target, and how many lost, a grade wants.
+const (
+	fewProbes    = 5   // below: nothing can be said
+	someProbes   = 20  // a clean target is likely clean
+	manyProbes   = 100 // … certainly: at most 3.7 % of loss can hide
+	someLost     = 3   // a loss is likely
+	manyLost     = 5   // … certain, of someProbes and at least 5 % for sure
+	sureLoss     = 5.0 // percent: Loss.Low
+	silentSpell  = 3000
+	silentProbes = 10
+)
+
+// Judge says what the evidence shows. It is pure: the same evidence
+// gives the same verdict, and whatever shows a report may judge it anew.
+//
+// It applies the rules R1 to R6 and R13 (R10 where it forbids): loss is
+// what the target shows, never what a hop in the middle does. What other
+// rules would say (latency, loops, changed paths, the own network) is
+// not guessed.
+func Judge(e *Evidence) Verdict { return look(e).judge() }
+
+func (v *view) judge() Verdict {
+	d := Verdict{Class: NotProven, Grade: Weak, Rules: []string{}, Loss: v.target.Interval(), RulesVersion: RulesVersion}
+	switch v.e.state() {
+	case Reached:
+		if v.target.Lost == 0 {
+			v.clean(&d)
+		} else {
+			v.lossy(&d)
+		}
+	case Forbidden, Unresolved, Unprobed:
+		v.untraced(&d)
+	case NoRoute:
+		d.Sentence = fmt.Sprintf("Nothing could be sent to %s: this machine has no route to it.", v.name())
+		d.Settle = "a route to it on the node, then another trace"
+	case Unreachable:
+		v.unreachable(&d)
+	default:
+		v.silent(&d)
+	}
+	return d
+}
+
+// name is the target for a sentence.
+func (v *view) name() string {
+	t := v.e.Target
+	asked := Printable(t.Asked)
+	if !t.Address.IsValid() {
+		if asked == "" {
+			return "the target"
+		}
+		return asked
+	}
+	if a := t.Address.String(); asked != a && asked != "" {
+		return asked + " (" + a + ")"
+	}
+	return t.Address.String()
+}
+
+func (v *view) untraced(d *Verdict) {
+	e := v.e
+	why := ""
+	if e.Error != "" {
+		why = ": " + strings.TrimRight(Printable(e.Error), ". ")
+	}
+	switch state := e.state(); {
+	case state == Forbidden:
+		d.Sentence = fmt.Sprintf("%s was not traced: the target policy of this node refuses it%s.", v.name(), why)
+		d.Settle = "a policy that allows it, or a trace from another node"
+	case e.Ended == EndedRunning:
+		d.Sentence = fmt.Sprintf("No probe has been sent to %s yet.", v.name())
+	case state == Unresolved && e.Ended == EndedFailed:
+		d.Sentence = fmt.Sprintf("%s was not traced: no address to send to%s.", v.name(), why)
+		d.Settle = "an address in place of the name, or a resolver that knows it"
+	default:
+		d.Sentence = fmt.Sprintf("%s was not traced: no probe was sent%s.", v.name(), why)
+		d.Settle = "another trace once the node can send"
+	}
+}
+
+// clean is R1: no loss at the target, whatever the middle shows.
+func (v *view) clean(d *Verdict) {
+	n := v.target.Sent
+	d.Rules = append(d.Rules, "R1")
+	limited, silent := v.middle()
+	if limited > 0 {
+		d.Rules = append(d.Rules, "R3")
+	}
+	if silent > 0 {
+		d.Rules = append(d.Rules, "R6")
+	}
+	switch {
+	case n >= manyProbes:
+		d.Grade = Certain
+	case n >= someProbes:
+		d.Grade = Likely
+	}
+	if n < someProbes {
+		d.Rules = append(d.Rules, "R13")
+		d.Settle = fmt.Sprintf("%d more probes to the target", someProbes-n)
+	}
+	if n < fewProbes {
+		d.Sentence = fmt.Sprintf("Too few probes: %s answered %s.", v.name(), ofN(n, n, ""))
+		if v.target.Pending > 0 && n == 0 {
+			d.Sentence = fmt.Sprintf("No answer from %s yet.", v.name())
+		}
+		return
+	}
+	d.Class = Clean
+	d.Sentence = fmt.Sprintf("%s lost none of %d probes (95 %% interval 0 to %s %%).", v.name(), n, percent(d.Loss.High))
+	if limited > 0 {
+		d.Class = RateLimitOnly
+		d.Sentence += fmt.Sprintf(" The loss at %s before it is their own limit on answers: harmless.", plural(limited, "hop"))
+		if limited == 1 {
+			d.Sentence = strings.Replace(d.Sentence, "their own", "its own", 1)
+		}
+	}
+}
+
+// middle counts the hops before the target that limit their answers, and
+// those that never answered.
+func (v *view) middle() (limited, silent int) {
+	for i, s := range v.hops {
+		switch {
+		case i == v.end():
+		case v.limited[i]:
+			limited++
+		case s.Answered == 0 && s.Sent > 0:
+			silent++
+		}
+	}
+	return limited, silent
+}
+
+// lossy is R2 and R4: the target's own figure is the true one; the hops
+// before it only say where the loss begins.
+func (v *view) lossy(d *Verdict) {
+	t := v.target
+	gone := t.Lost - t.Late
+	d.Sentence = fmt.Sprintf("%s lost %s%s.", v.name(), counted(d.Loss), v.when())
+	if t.Late > 0 {
+		d.Sentence += fmt.Sprintf(" %s of these answered after the deadline.", plural(t.Late, "probe"))
+	}
+	if gone == 0 {
+		d.Settle = "a trace with longer deadlines: the packets arrive, but late"
+		return
+	}
+	d.Class = RealLoss
+	d.Rules = append(d.Rules, "R2")
+	if limited, _ := v.middle(); limited > 0 {
+		d.Rules = append(d.Rules, "R4")
+	}
+	switch {
+	case gone >= manyLost && t.Sent >= someProbes && d.Loss.Low >= sureLoss:
+		d.Grade = Certain
+	case gone >= someLost:
+		d.Grade = Likely
+	default:
+		d.Rules = append(d.Rules, "R13")
+		d.Settle = fmt.Sprintf("more probes while it lasts: %d lost of %d is little", t.Lost, t.Sent)
+	}
+	p, ok := v.locate()
+	if v.e.Target.Protocol == "udp" && !(ok && p.to <= v.end()) && !v.wentDark() {
+		// All that a UDP probe gets from a host is "port unreachable", and
+		// hosts limit those: Linux to about one a second for each peer.
+		d.Class, d.Grade, d.Rules = NotProven, Weak, []string{"R3"}
+		d.Sentence += " But a host limits the answers that UDP probes get, and no hop before it shows the same loss."
+		d.Settle = "a trace with ICMP or TCP"
+		return
+	}
+	if !ok {
+		if v.e.Target.Protocol == "tcp" {
+			d.Rules = append(d.Rules, "R10")
+		}
+		d.Sentence += " Where it begins cannot be told from these samples."
+		d.settle("the trace from the other end")
+		return
+	}
+	d.Link = v.link(p)
+	sure := "begins"
+	if !p.firm && d.Grade == Certain {
+		d.Grade = Likely
+	}
+	if d.Grade != Certain {
+		sure = "probably begins"
+	}
+	d.Sentence += fmt.Sprintf(" It %s between %s and %s, there or on the way back", sure, v.endName(d.Link.From), v.endName(d.Link.To))
+	if p.to == v.end()+1 {
+		d.Sentence += ", or at the target itself"
+	}
+	d.Sentence += "."
+	d.settle("the trace from the other end")
+}
+
+func (d *Verdict) settle(what string) {
+	if d.Settle == "" {
+		d.Settle = what
+	}
+}
+
+// wentDark says that the target answered nothing at all for longer than
+// any limit on answers explains.
+func (v *view) wentDark() bool {
+	first, n := 0.0, 0
+	for i := range len(v.series.Answer) {
+		switch {
+		case v.series.Answer[i] == AnswerPending:
+		case !isLost(v.series.Answer[i]):
+			n = 0
+		case n == 0:
+			first, n = v.series.TxMS[i], 1
+		default:
+			n++
+			if n >= silentProbes && v.series.TxMS[i]-first >= silentSpell {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// silent is R5 and R6: the target answered nothing.
+func (v *view) silent(d *Verdict) {
+	e := v.e
+	n := v.target.Sent
+	if n == 0 {
+		d.Sentence = fmt.Sprintf("No probe to %s has run out or been answered yet.", v.name())
+		return
+	}
+	d.Sentence = fmt.Sprintf("%s answered none of %s.", v.name(), plural(n, "probe"))
+	if n < fewProbes {
+		d.Rules = append(d.Rules, "R13")
+		d.Settle = fmt.Sprintf("%d more probes to the target", someProbes-n)
+		return
+	}
+	for _, o := range e.Others {
+		if o.Answered {
+			d.Class = TargetFilters
+			d.Rules = append(d.Rules, "R5")
+			d.Sentence += fmt.Sprintf(" It answers %s: it filters %s.", o.name(), strings.ToUpper(Printable(e.Target.Protocol)))
+			if n >= someProbes {
+				d.Grade = Likely
+			}
+			if e.Target.Known {
+				d.Grade = Weak
+				d.Sentence = strings.TrimSuffix(d.Sentence, ".") + " now, or the loss ended before that one probe: it has answered before."
+			}
+			d.Settle = "a trace with " + o.name()
+			return
+		}
+	}
+	last := v.lastRouter()
+	if last == 0 {
+		d.Rules = append(d.Rules, "R6")
+		d.Sentence += " No hop before it answered either: where the path ends cannot be told, and it may be next to this machine."
+		d.Settle = "a look at this machine's own link and gateway"
+		v.knownLoss(d, n)
+		return
+	}
+	k := e.Target.KnownTTL
+	label := v.endName(LinkEnd{TTL: last, Addr: e.latest(&e.Hops[last-1].Series)})
+	if k > 1 && last >= k-1 {
+		d.Rules = append(d.Rules, "R5")
+		d.Sentence += fmt.Sprintf(" The hop before it, %s, answers.", label)
+		if !e.Target.Known {
+			d.Class = TargetFilters
+		}
+	} else {
+		d.Rules = append(d.Rules, "R6")
+		d.Sentence += fmt.Sprintf(" Nothing answers behind %s: a cut, a loop or a filter.", label)
+	}
+	d.Settle = "a trace with TCP to a port that is open, and the trace from the other end"
+	v.knownLoss(d, n)
+	if d.Class == RealLoss {
+		d.Link = &Link{From: LinkEnd{TTL: last, Addr: e.latest(&e.Hops[last-1].Series)}, To: LinkEnd{TTL: last + 1}}
+		if k == last+1 {
+			d.Link.To.Addr = e.Target.Address
+		}
+	}
+}
+
+// knownLoss makes a loss of the silence of a target that used to answer.
+func (v *view) knownLoss(d *Verdict, n int) {
+	if !v.e.Target.Known {
+		d.Sentence += " It is not known to have answered before."
+		return
+	}
+	d.Class = RealLoss
+	if n >= someProbes {
+		d.Grade = Likely
+	}
+	d.Sentence += " It has answered before, so it is down or cut off."
+}
+
+// lastRouter is the highest TTL that answered; 0: none.
+func (v *view) lastRouter() int {
+	for i := len(v.hops) - 1; i >= 0; i-- {
+		if v.e.latest(&v.e.Hops[i].Series).IsValid() {
+			return v.e.Hops[i].TTL
+		}
+	}
+	return 0
+}
+
+// unreachable: a router says so.
+func (v *view) unreachable(d *Verdict) {
+	e := v.e
+	who, ttl, times := v.whoTurnedBack()
+	d.Rules = append(d.Rules, "R6")
+	said := v.endName(LinkEnd{TTL: ttl, Addr: who})
+	if who == e.Node.Source && who.IsValid() {
+		said = "this machine itself (" + who.String() + ")"
+	} else if ttl == 0 {
+		said = who.String()
+	}
+	d.Sentence = fmt.Sprintf("%s answered none of %s: %s says that it cannot be reached (%s).", v.name(), plural(v.target.Sent, "probe"), said, plural(times, "time"))
+	d.Settle = "what that router knows of the way on, and a trace with TCP"
+	if v.target.Sent < fewProbes {
+		d.Rules = append(d.Rules, "R13")
+		d.Settle = fmt.Sprintf("%d more probes to the target", someProbes-v.target.Sent)
+		return
+	}
+	if v.target.Sent >= someProbes {
+		d.Grade = Likely
+	}
+	d.Class = TargetFilters
+	for _, o := range e.Others {
+		if o.Answered {
+			d.Rules = []string{"R5"}
+			d.Sentence += fmt.Sprintf(" But the target answers %s: only %s is turned away.", o.name(), strings.ToUpper(Printable(e.Target.Protocol)))
+			return
+		}
+	}
+	if !e.Target.Known {
+		d.Sentence += " It is not known to have answered before."
+		return
+	}
+	d.Class = RealLoss
+	d.Sentence += " It has answered before, so it is down or cut off."
+	if ttl > 0 && who != e.Node.Source {
+		d.Link = &Link{From: LinkEnd{TTL: ttl, Addr: who}, To: LinkEnd{TTL: ttl + 1}}
+	}
+}
+
+// whoTurnedBack is the router that said "unreachable" most often, the
+// lowest TTL at which it answered (0: none), and how often.
+func (v *view) whoTurnedBack() (who netip.Addr, ttl, times int) {
+	said := make(map[netip.Addr]int)
+	all := append([]*Series{&v.e.Ping}, seriesOf(v.e.Hops)...)
+	for _, s := range append(all, seriesOf(v.e.Beyond)...) {
+		for i := range len(s.Answer) {
+			if s.Answer[i] == AnswerUnreachable {
+				said[v.e.who(s, i)]++
+			}
+		}
+	}
+	for _, a := range append([]netip.Addr{{}}, v.e.Addresses...) {
+		if said[a] > times {
+			who, times = a, said[a]
+		}
+	}
+	for i := range v.e.Hops {
+		h := &v.e.Hops[i]
+		for j := range len(h.Answer) {
+			if a := h.Answer[j]; (a == AnswerExpired || a == AnswerUnreachable) && v.e.who(&h.Series, j) == who {
+				return who, h.TTL, times
+			}
+		}
+	}
+	return who, 0, times
+}

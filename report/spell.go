@@ -1,0 +1,148 @@
+package report
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// A span is a stretch of time, ms since start.
+type span struct{ from, to float64 }
+
+// calm finds the stretches in which the target was clean, as against
+// those in which it was losing packets. A clean run between two losses
+// is such a stretch only where it is too long to be chance at the rate
+// at which the rest is lossy: 20 clean answers mean nothing at 1 % of
+// loss, and everything at 50 %.
+//
+// The longest runs are taken out, one by one, and the cut that explains
+// the series best wins: log-likelihood of the rest at one rate of loss,
+// less ln n for each edge of a stretch (the Bayesian information
+// criterion). Losses at random all over leave no calm stretch at all.
+func calm(s *Series) []span {
+	type run struct{ from, to, n, edges int } // from, to: losses around it, -1 and len at the ends
+	var runs []run
+	lost, last, clean, n := 0, -1, 0, 0
+	for i := range len(s.Answer) {
+		switch {
+		case s.Answer[i] == AnswerPending:
+		case isLost(s.Answer[i]):
+			if clean > 0 {
+				runs = append(runs, run{last, i, clean, 2})
+			}
+			lost, last, clean = lost+1, i, 0
+			n++
+		default:
+			clean++
+			n++
+		}
+	}
+	if lost == 0 {
+		return []span{{math.Inf(-1), math.Inf(1)}}
+	}
+	if clean > 0 {
+		runs = append(runs, run{last, len(s.Answer), clean, 1})
+	}
+	if len(runs) > 0 && runs[0].from < 0 {
+		runs[0].edges = 1
+	}
+	slices.SortStableFunc(runs, func(a, b run) int { return cmp.Compare(b.n, a.n) })
+	best, take := logLikelihood(lost, n), 0
+	rest, edges := n, 0
+	for i, r := range runs {
+		rest -= r.n
+		edges += r.edges
+		if score := logLikelihood(lost, rest) - float64(edges)*math.Log(float64(n)); score > best {
+			best, take = score, i+1
+		}
+	}
+	var out []span
+	for _, r := range runs[:take] {
+		sp := span{math.Inf(-1), math.Inf(1)}
+		if r.from >= 0 {
+			sp.from = (s.TxMS[r.from] + s.TxMS[r.from+1]) / 2
+		}
+		if r.to < len(s.Answer) {
+			sp.to = (s.TxMS[r.to-1] + s.TxMS[r.to]) / 2
+		}
+		out = append(out, sp)
+	}
+	slices.SortFunc(out, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	return out
+}
+
+// logLikelihood of x losses in n probes at the rate x/n.
+func logLikelihood(x, n int) float64 {
+	if x == 0 || x == n {
+		return 0
+	}
+	p := float64(x) / float64(n)
+	return float64(x)*math.Log(p) + float64(n-x)*math.Log(1-p)
+}
+
+// isLost says that no answer came at all; a late one is no lost packet.
+func isLost(a byte) bool { return a == AnswerLost || a == AnswerNoRoute }
+
+// sample counts probes while the target was losing packets (in) and
+// while it was clean (out).
+type sample struct{ in, inLost, out, outLost int }
+
+func count(s *Series, calm []span) sample {
+	var c sample
+	k := 0
+	for i := range len(s.Answer) {
+		if s.Answer[i] == AnswerPending {
+			continue
+		}
+		for k < len(calm) && calm[k].to < s.TxMS[i] {
+			k++
+		}
+		lost := 0
+		if isLost(s.Answer[i]) {
+			lost = 1
+		}
+		if k < len(calm) && s.TxMS[i] >= calm[k].from {
+			c.out, c.outLost = c.out+1, c.outLost+lost
+		} else {
+			c.in, c.inLost = c.in+1, c.inLost+lost
+		}
+	}
+	return c
+}
+
+// limits says for each hop whether its losses are its own limit on
+// answers (rules R3 and R4): what lies behind it loses less.
+func (v *view) limits() []bool {
+	out := make([]bool, len(v.hops))
+	end := v.end()
+	spans := calm(&v.series)
+	for i, s := range v.hops {
+		if i == end || s.Answered == 0 || s.Lost == 0 {
+			continue
+		}
+		low, _ := wilson(s.Lost, s.Sent)
+		for j := i + 1; j < len(v.hops) && !out[i]; j++ {
+			later := v.hops[j]
+			if j == end || later.Answered == 0 {
+				continue
+			}
+			_, high := wilson(later.Lost, later.Sent)
+			out[i] = high < low || v.target.Answered == 0 && later.Lost == 0 && later.Sent >= enough && 2*later.Sent >= s.Sent
+		}
+		if v.target.Answered == 0 || out[i] {
+			continue
+		}
+		if v.target.Lost == 0 {
+			out[i] = v.target.Sent >= enough
+			continue
+		}
+		_, high := wilson(v.target.Lost, v.target.Sent)
+		c := count(&v.e.Hops[i].Series, spans)
+		// It loses as much while the target is clean as while it is not.
+		alike := c.outLost > 0 && float64(c.inLost)*float64(c.out) <= 1.5*float64(c.outLost)*float64(c.in)
+		out[i] = high < low || alike
+	}
+	return out
+}
+
+const enough = 3 // probes: fewer are no evidence at all
