@@ -215,7 +215,8 @@ func pick(g *group) (keep copyOf, rest []copyOf) {
 			best = i
 		}
 	}
-	return all[best], slices.Delete(all, best, best+1)
+	keep = all[best]
+	return keep, slices.Delete(all, best, best+1)
 }
 
 func (p *planner) removeAll(id ulid.ULID, lists ...[]copyOf) {
