@@ -1,0 +1,174 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mtrq/mtrq/internal/probe"
+	"github.com/mtrq/mtrq/internal/trace"
+	"github.com/mtrq/mtrq/report"
+	"github.com/mtrq/mtrq/spool"
+)
+
+// begin makes the record of a claimed job, which runs from here on.
+func (r *Runner) begin(c *spool.Claim) *recorder {
+	rec := &recorder{
+		builder: r.builder(c.Job),
+		write:   c.Append,
+		failed: func(err error) {
+			r.Log.Warn("events stay in memory until they can be written", "job", c.ID, "err", err)
+		},
+	}
+	r.tally.claimed()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.active[c.ID] = rec
+	return rec
+}
+
+func (r *Runner) builder(j spool.Job) *report.Builder {
+	return &report.Builder{
+		Requests: []report.Request{request(j)}, Node: r.Node,
+		Options: report.Options{Versions: report.Versions{MTRQ: r.Version, MTRPacket: r.Scheduler.Stats().Features.Version}},
+	}
+}
+
+// request is what a report says of a job's sender.
+func request(j spool.Job) report.Request {
+	return report.Request{
+		ID: j.ID, Accepted: j.Accepted, Source: j.Source, By: j.By,
+		Reason: j.Reason, Event: j.Event, Tags: j.Tags, SentAs: j.SentAs,
+	}
+}
+
+// job traces one claimed job and sees it to its end: a report in the
+// archive, a place in new/ again, or, when ctx ends, cur/ as it is.
+func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder) {
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.active, c.ID)
+	}()
+	where := r.tally.at(queued)
+	var started time.Time
+	ended, sent := r.Tracer.Trace(ctx, stop, r.traceJob(c.Job), func(e report.Event) {
+		rec.event(e)
+		switch {
+		case e.E == report.EventStart:
+			started = e.At
+		case e.E == report.EventProbe && where == queued:
+			r.tally.lateness(started.Add(time.Duration(e.MS * float64(time.Millisecond))).Sub(c.Job.Accepted))
+		}
+		where = r.tally.follow(where, e)
+	})
+	r.tally.leave(where)
+	rec.flush()
+	switch {
+	case ended == report.EndedInterrupted:
+		return // the next run finds the events
+	case ended == report.EndedShutdown && sent == 0:
+		r.tally.returned()
+		if err := c.Return("mtrq was told to stop before a probe was sent"); err != nil {
+			r.Log.Error("give job back", "job", c.ID, "err", err)
+		}
+		return
+	}
+	if err := r.keep(ctx, stop, c, rec.builder); err != nil {
+		r.Log.Error("keep report; the job stays in cur/ and is recovered by the next run", "job", c.ID, "err", err)
+	}
+}
+
+// keep writes the report and takes the job out of the spool. While the
+// archive cannot be written (a full disk) it tries again: what was
+// accepted is never lost.
+func (r *Runner) keep(ctx context.Context, stop <-chan struct{}, c *spool.Claim, b *report.Builder) error {
+	rep, err := b.Report()
+	if err != nil {
+		return c.Bad(fmt.Sprintf("no report can be made of its events: %s", err))
+	}
+	for told := false; ; told = true {
+		if err = r.Archive.Write(rep); err == nil {
+			break
+		}
+		r.tally.unwritten(err)
+		if !told {
+			r.Log.Error("write report; trying again", "job", c.ID, "err", err)
+		}
+		select {
+		case <-time.After(retryEvery):
+			continue
+		case <-stop:
+		case <-ctx.Done():
+		}
+		// Told to stop: one last try, then the events have to do.
+		if last := r.Archive.Write(rep); last != nil {
+			return errors.Join(err, last)
+		}
+		break
+	}
+	r.tally.reported(rep.Evidence.Ended == report.EndedInterrupted)
+	return c.Finish()
+}
+
+// traceJob is a job in the tracer's terms.
+func (r *Runner) traceJob(j spool.Job) trace.Job {
+	t := trace.Job{
+		Target: j.Target, Family: j.Family, Asker: j.Source,
+		Protocol: probe.Protocol(j.Protocol), Port: j.Port, Size: j.Size, TOS: uint8(j.TOS),
+		Local: r.Defaults.Local, Interval: j.Interval, Rounds: j.Rounds, MaxTTL: j.MaxTTL,
+	}
+	if t.Protocol == "" {
+		t.Protocol = probe.Protocol(r.Defaults.Protocol)
+		if t.Protocol != probe.ICMP {
+			t.Port = r.Defaults.Port
+		}
+	}
+	return t
+}
+
+// recover brings the spool in order and reports what an earlier process
+// was tracing when it ended: the evidence so far, silence included.
+func (r *Runner) recover() error {
+	found, err := r.queue.Recover(r.Archive.Has)
+	if err != nil {
+		return err
+	}
+	if n := len(found.Interrupted) + found.Requeued + found.Bad; n > 0 {
+		r.Log.Info("recovered the spool", "interrupted", len(found.Interrupted), "queued_again", found.Requeued, "bad", found.Bad)
+	}
+	for _, c := range found.Interrupted {
+		rep, err := r.interrupted(c)
+		if err != nil {
+			if err := c.Bad(fmt.Sprintf("no report can be made of its events: %s", err)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.Archive.Write(rep); err != nil {
+			return fmt.Errorf("recover job %s: %w", c.ID, err)
+		}
+		r.tally.reported(true)
+		if err := c.Finish(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// interrupted is the report of a job whose runner died.
+func (r *Runner) interrupted(c *spool.Claim) (*report.Report, error) {
+	f, err := os.Open(c.EventsPath())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read from
+	b := r.builder(c.Job)
+	b.Options.Interrupted = true
+	if b.Options.Garbage, err = report.ReadEvents(f, b.Add); err != nil {
+		return nil, err
+	}
+	return b.Report()
+}

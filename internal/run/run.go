@@ -1,0 +1,185 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/mtrq/mtrq/internal/probe"
+	"github.com/mtrq/mtrq/internal/trace"
+	"github.com/mtrq/mtrq/report"
+	"github.com/mtrq/mtrq/spool"
+)
+
+const (
+	flushEvery = 500 * time.Millisecond // of events to their files
+	stateEvery = time.Second            // of run.json
+	retryEvery = 2 * time.Second        // of a report that could not be written
+
+	// maxActive bounds the jobs that are out of new/ at one time. Their
+	// first looks are paced by max_pps anyway: at 17 probes each, wave 1
+	// of so many takes 17 s at 5,000 probes a second.
+	maxActive = 5000
+)
+
+// Archive keeps reports; *archive.Writer is one.
+type Archive interface {
+	// Write makes a report durable; one that is there already is left
+	// alone.
+	Write(*report.Report) error
+	// Has says whether a report answers this request.
+	Has(ulid.ULID) bool
+}
+
+// Defaults are what a job leaves open and trace.Rule does not hold.
+type Defaults struct {
+	Protocol string
+	Port     int        // 0: 443 for TCP, 33434 for UDP
+	Local    netip.Addr // source address; invalid: the kernel's choice
+}
+
+// A Runner traces what the spool holds. Set the fields, then call Run once.
+type Runner struct {
+	Spool     *spool.Spool
+	Archive   Archive
+	Scheduler *probe.Scheduler
+	Tracer    *trace.Tracer // with Scheduler as its Prober
+	Defaults  Defaults
+	Jobs      int         // long looks at once, as Tracer.Slots has it
+	Node      report.Node // who traces; its source address is found per trace
+	Version   string
+	ArchiveAt string // directory, for run.json
+	Once      bool   // end when the spool is empty
+	Log       *slog.Logger
+	Now       func() time.Time
+
+	queue   *spool.Queue
+	started time.Time
+	tally   tally
+
+	mu         sync.Mutex
+	active     map[ulid.ULID]*recorder
+	stateFails bool // run.json could not be written the last time
+}
+
+// Run traces until stop is closed and all that runs has ended (see
+// trace.Tracer.Trace for how soon), or until ctx ends: then it returns at
+// once and leaves what is unfinished to the next Run's recovery. It
+// returns spool.ErrBusy where another process has the spool.
+func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
+	r.started, r.active = r.Now(), map[ulid.ULID]*recorder{}
+	if r.queue, err = r.Spool.Lock(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.queue.Close()) }()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	var helpers, jobs sync.WaitGroup
+	defer helpers.Wait()
+	defer cancel(nil)
+	// What an earlier process left comes first: its evidence is the oldest.
+	if err := r.recover(); err != nil {
+		return err
+	}
+	hints := make(chan struct{}, 1)
+	helpers.Go(func() { r.Spool.Watch(ctx, hints) })
+	helpers.Go(func() {
+		if err := r.Scheduler.Run(ctx); err != nil && ctx.Err() == nil {
+			cancel(fmt.Errorf("probing ended: %w", err))
+		}
+	})
+	helpers.Go(func() { every(ctx, flushEvery, r.flush) })
+	helpers.Go(func() { every(ctx, stateEvery, func() { r.writeState(stop) }) })
+	r.writeState(stop)
+
+	r.claimUntil(ctx, stop, hints, &jobs)
+	jobs.Wait()
+	r.writeState(stop)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// every calls f at each beat until ctx ends.
+func every(ctx context.Context, beat time.Duration, f func()) {
+	t := time.NewTicker(beat)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			f()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// claimUntil starts jobs as they come, until told to stop.
+func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}, jobs *sync.WaitGroup) {
+	freed := make(chan struct{}, 1)
+	wrong := ""
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
+		default:
+		}
+		claims, err := r.queue.Claim(r.Archive.Has, maxActive-r.running())
+		if err != nil && err.Error() != wrong {
+			wrong = err.Error()
+			r.Log.Error("claim jobs", "err", err)
+		} else if err == nil {
+			wrong = ""
+		}
+		for _, c := range claims {
+			rec := r.begin(c)
+			jobs.Go(func() {
+				r.job(ctx, stop, c, rec)
+				select {
+				case freed <- struct{}{}:
+				default:
+				}
+			})
+		}
+		if len(claims) > 0 {
+			continue // there may be more
+		}
+		if r.Once && r.running() == 0 {
+			return
+		}
+		select {
+		case <-hints:
+		case <-freed:
+		case <-stop:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (r *Runner) running() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.active)
+}
+
+// flush writes the events of all traces that run.
+func (r *Runner) flush() {
+	r.mu.Lock()
+	recs := make([]*recorder, 0, len(r.active))
+	for _, rec := range r.active {
+		recs = append(recs, rec)
+	}
+	r.mu.Unlock()
+	for _, rec := range recs {
+		rec.flush()
+	}
+}

@@ -1,0 +1,46 @@
+package run
+
+import (
+	"os"
+
+	"github.com/mtrq/mtrq/spool"
+)
+
+// writeState replaces state/run.json.
+func (r *Runner) writeState(stop <-chan struct{}) {
+	st := spool.RunState{
+		Schema: 1, At: r.Now(), Started: r.started, PID: os.Getpid(),
+		Version: r.Version, Node: r.Node.Name, Archive: r.ArchiveAt, State: "running",
+	}
+	select {
+	case <-stop:
+		st.State = "draining"
+	default:
+	}
+	unwritten := r.tally.into(&st)
+	st.Jobs.Limit = r.Jobs
+	p := r.Scheduler.Stats()
+	st.Pool = spool.RunPool{
+		Processes: p.Processes, InFlight: p.InFlight, Restarts: p.Restarts,
+		Version: p.Features.Version, Features: p.Features.Names(),
+	}
+	st.Counters.ProbesSent, st.Counters.ProbesAnswered = p.Sent, p.Answered
+	st.Counters.ProbesLate, st.Counters.ProbesUnsent = p.Late, p.Unsent
+	st.Health = []spool.Health{
+		health("mtr-packet", p.Err), health("spool", r.Spool.CheckRoom()), health("archive", unwritten),
+	}
+	if err := r.Spool.WriteRunState(st); err != nil && !r.stateFails {
+		r.Log.Error("write run.json; others will take this node for dead", "err", err)
+		r.stateFails = true
+	} else if err == nil {
+		r.stateFails = false
+	}
+}
+
+func health(what string, err error) spool.Health {
+	h := spool.Health{What: what, OK: err == nil}
+	if err != nil {
+		h.Hint = err.Error()
+	}
+	return h
+}

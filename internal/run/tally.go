@@ -1,0 +1,133 @@
+package run
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mtrq/mtrq/report"
+	"github.com/mtrq/mtrq/spool"
+)
+
+// place is where a job is between claim and report.
+type place int
+
+const (
+	queued place = iota
+	firstLook
+	waiting
+	longLook
+	places
+)
+
+// latenesses is how many traces the figures of lateness look back.
+const latenesses = 1000
+
+// tally counts what run.json shows. The zero value is ready.
+type tally struct {
+	mu     sync.Mutex
+	jobs   [places]int
+	counts spool.RunCounts
+	late   []float64 // ms from acceptance to first probe, a ring
+	next   int       // in late
+	last   float64
+	wrong  error // of the last write of a report, until one works
+}
+
+func (t *tally) claimed() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Claimed++
+}
+
+// at counts a job in at a place.
+func (t *tally) at(p place) place {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.jobs[p]++
+	return p
+}
+
+func (t *tally) leave(p place) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.jobs[p]--
+}
+
+// follow moves a job on as its events tell.
+func (t *tally) follow(p place, e report.Event) place {
+	to := p
+	switch {
+	case e.E == report.EventProbe && p == queued:
+		to = firstLook
+	case e.E == report.EventPhase && e.Phase == report.PhaseWaiting:
+		to = waiting
+	case e.E == report.EventPhase && e.Phase == report.PhaseLongLook:
+		to = longLook
+	}
+	if to == p {
+		return p
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.jobs[p]--
+	t.jobs[to]++
+	return to
+}
+
+// lateness notes how long after its acceptance a job's first probe left.
+func (t *tally) lateness(d time.Duration) {
+	ms := float64(d.Microseconds()) / 1000
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = ms
+	if len(t.late) < latenesses {
+		t.late = append(t.late, ms)
+		return
+	}
+	t.late[t.next] = ms
+	t.next = (t.next + 1) % latenesses
+}
+
+func (t *tally) returned() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Returned++
+}
+
+func (t *tally) bad() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Bad++
+}
+
+func (t *tally) reported(interrupted bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wrong = nil
+	t.counts.Reported++
+	if interrupted {
+		t.counts.Interrupted++
+	}
+}
+
+func (t *tally) unwritten(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wrong = err
+}
+
+// into fills in what the tally knows of a run state.
+func (t *tally) into(st *spool.RunState) (wrong error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	st.Jobs.Queued, st.Jobs.FirstLook = t.jobs[queued], t.jobs[firstLook]
+	st.Jobs.Waiting, st.Jobs.LongLook = t.jobs[waiting], t.jobs[longLook]
+	st.Counters = t.counts
+	if len(t.late) > 0 {
+		sorted := slices.Sorted(slices.Values(t.late))
+		at := func(p float64) float64 { return sorted[int(p*float64(len(sorted)-1)+0.5)] }
+		st.LatenessMS = &spool.Lateness{Last: t.last, P50: at(0.5), P99: at(0.99), Max: sorted[len(sorted)-1]}
+	}
+	return t.wrong
+}
