@@ -52,6 +52,7 @@ func Start(cfg Config) (*Net, error) {
 	if err := top.check(); err != nil {
 		return nil, fmt.Errorf("topology: %w", err)
 	}
+	roomForThreads()
 	space, err := newSpace()
 	if err != nil {
 		return nil, err

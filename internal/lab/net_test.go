@@ -2,13 +2,23 @@ package lab_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"testing"
 
 	"github.com/mtrq/mtrq/internal/lab"
 )
 
-func TestMain(m *testing.M) { os.Exit(lab.TestMain(m)) }
+func TestMain(m *testing.M) {
+	if job := os.Getenv(blastVariable); job != "" {
+		if err := blast(job); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(lab.TestMain(m))
+}
 
 // start makes a network that ends with the test.
 func start(t *testing.T, cfg lab.Config, programs ...string) *lab.Net {

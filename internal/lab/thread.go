@@ -6,6 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// roomForThreads lets the Go scheduler run more threads than there are processors. The engine's two are nearly always
+// inside a system call; were there no idle processors in the scheduler's sense, it would take theirs away on every
+// call, waking up every 20 us to do so (measured at 1,000 probes/s on 2 cores: 0.13 core instead of 0.03).
+func roomForThreads() {
+	if want := runtime.NumCPU() + 3; runtime.GOMAXPROCS(0) < want {
+		runtime.GOMAXPROCS(want)
+	}
+}
+
 // enginePriority is above ordinary work and far below the kernel's own real-time threads.
 const enginePriority = 10
 

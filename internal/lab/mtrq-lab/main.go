@@ -17,8 +17,6 @@ import (
 func main() {
 	// The command's parent-death signal is tied to the thread that starts it: that thread has to last.
 	runtime.LockOSThread()
-	// The network's two threads and the rest of this program should never wait for each other.
-	runtime.GOMAXPROCS(max(4, runtime.NumCPU()))
 	if os.Geteuid() != 0 && lab.Possible() != nil {
 		if code, err := lab.Again(); err == nil {
 			os.Exit(code)
