@@ -1,0 +1,214 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/mtrq/mtrq/internal/archive"
+	"github.com/mtrq/mtrq/report"
+	"github.com/mtrq/mtrq/spool"
+)
+
+// jobState is how far a request has come, as /r/ID says it.
+type jobState string
+
+const (
+	jobUnknown jobState = "unknown"
+	jobWaiting jobState = "waiting" // accepted, no probe sent
+	jobRunning jobState = "running"
+	jobBad     jobState = "bad" // could not be read; no report will come
+	jobDone    jobState = "done"
+)
+
+// standing is a request's state with what belongs to it.
+type standing struct {
+	state  jobState
+	entry  archive.Entry  // of jobDone
+	report *report.Report // of jobRunning: what was seen so far
+	reason string         // of jobBad
+}
+
+// standing looks where a request is. A job ends by its report being
+// written and only then leaving the spool, so the archive is asked
+// first, and again when the spool does not know the job.
+func (s *site) standing(id ulid.ULID) (standing, error) {
+	for range 2 {
+		e, err := s.Archive.Find(id.String())
+		if err == nil {
+			return standing{state: jobDone, entry: e}, nil
+		}
+		if !errors.Is(err, archive.ErrNotFound) {
+			return standing{}, err
+		}
+		p, err := s.Spool.Where(id)
+		if err != nil {
+			return standing{}, err
+		}
+		switch p.State {
+		case spool.StateUnknown:
+			continue
+		case spool.StateBad:
+			return standing{state: jobBad, reason: p.Reason}, nil
+		case spool.StateClaimed:
+			if rep, ok := s.live(id, p.Events); ok {
+				return standing{state: jobRunning, report: rep}, nil
+			}
+		}
+		return standing{state: jobWaiting}, nil
+	}
+	return standing{state: jobUnknown}, nil
+}
+
+// refreshSeconds is how often the page of a job that has not ended asks
+// again; events are written once a second.
+const refreshSeconds = 2
+
+// job answers /r/ID, the link that whoever enqueued was given: the
+// finished report, or what is known until then.
+func (s *site) job(w http.ResponseWriter, r *http.Request) {
+	name, form := formExt(r.PathValue("id"), r)
+	id, ok := parseID(name)
+	if !ok {
+		s.notFound(w, r)
+		return
+	}
+	st, err := s.standing(id)
+	if err != nil {
+		s.fail(w, r, archiveProblem(err))
+		return
+	}
+	w.Header().Set("Mtrq-State", string(st.state))
+	switch st.state {
+	case jobDone:
+		s.jobDone(w, r, st.entry, form)
+	case jobRunning:
+		s.jobRunning(w, r, st.report, form)
+	case jobWaiting:
+		s.jobWaiting(w, r, id, form)
+	case jobBad:
+		s.fail(w, r, &problem{status: http.StatusGone, code: codeJobBad,
+			detail: "this request was not traced: " + st.reason, hint: "send it again, mended; the file lies in bad/ of the spool"})
+	default:
+		s.fail(w, r, &problem{status: http.StatusNotFound, code: codeNotFound,
+			detail: "no request has the ID " + id.String(), hint: "the node that gave you the ID has it; reports older than [archive] keep are gone"})
+	}
+}
+
+// jobDone sends a browser on to the report's own place and serves curl,
+// which does not follow, right here.
+func (s *site) jobDone(w http.ResponseWriter, r *http.Request, e archive.Entry, form format) {
+	place := s.reportURL(e)
+	if form == formatHTML {
+		w.Header().Add("Vary", "Accept")
+		w.Header().Set("Cache-Control", "no-cache")
+		http.Redirect(w, r, place, http.StatusFound)
+		return
+	}
+	w.Header().Set("Content-Location", place)
+	s.sendReport(w, r, e, form)
+}
+
+func (s *site) jobRunning(w http.ResponseWriter, r *http.Request, rep *report.Report, form format) {
+	switch form {
+	case formatText:
+		s.send(w, r, http.StatusOK, textPlain, []byte(report.Text(rep)))
+	case formatJSON:
+		s.sendJSON(w, r, http.StatusOK, rep)
+	default:
+		p := s.reportPage(rep)
+		p.Refresh = refreshSeconds
+		if _, tracing, why := s.Spool.RunState(s.Now()); !tracing {
+			p.Stalled = clean(why)
+		}
+		s.page(w, r, http.StatusOK, "report.html", p)
+	}
+}
+
+type jobPage struct {
+	head
+	ID, Heading, Sentence, Class string
+}
+
+func (s *site) jobWaiting(w http.ResponseWriter, r *http.Request, id ulid.ULID, form format) {
+	_, tracing, why := s.Spool.RunState(s.Now())
+	p := jobPage{head: s.head("waiting"), ID: id.String(), Heading: "Accepted", Class: "ok",
+		Sentence: "This request waits for its first probe."}
+	if !tracing {
+		p.Class = "bad"
+		p.Sentence = "This request is accepted, but nobody is tracing: " + clean(why) + ". It will be traced when mtrq run is back."
+	}
+	switch form {
+	case formatHTML:
+		p.Refresh = refreshSeconds
+		s.page(w, r, http.StatusOK, "job.html", p)
+	case formatJSON:
+		s.sendJSON(w, r, http.StatusOK, struct {
+			ID      string   `json:"id"`
+			State   jobState `json:"state"`
+			Tracing bool     `json:"tracing"`
+			Note    string   `json:"note,omitempty"`
+		}{p.ID, jobWaiting, tracing, why})
+	default:
+		s.send(w, r, http.StatusOK, textPlain, fmt.Appendf(nil, "mtrq: %s: %s: %s\n", p.ID, jobWaiting, p.Sentence))
+	}
+}
+
+// pollEvery is how often a waiting request looks for its report.
+const pollEvery = 200 * time.Millisecond
+
+// waitAndSend waits for a report and sends it. It reports false, with
+// nothing sent, when there is none in time.
+func (s *site) waitAndSend(w http.ResponseWriter, r *http.Request, id ulid.ULID, ok accepted, wait time.Duration) bool {
+	select {
+	case s.waiting <- struct{}{}:
+		defer func() { <-s.waiting }()
+	default:
+		return false // too many wait already: the caller asks at its link
+	}
+	// What is no connection of its own has no deadline to move.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(wait + writeTimeout))
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	e, found := s.waitFor(ctx, id)
+	if !found {
+		return false
+	}
+	form := formatOf(r)
+	if form == formatHTML {
+		form = formatText
+	}
+	body, contentType, err := s.renderArchived(e, form)
+	if err != nil {
+		s.fail(w, r, archiveProblem(err))
+		return true
+	}
+	w.Header().Set("Content-Location", s.reportURL(e))
+	if form == formatText {
+		body = append([]byte(ok.lines()), body...)
+	}
+	s.send(w, r, http.StatusOK, contentType, body)
+	return true
+}
+
+// waitFor polls the archive: reports come from another process.
+func (s *site) waitFor(ctx context.Context, id ulid.ULID) (archive.Entry, bool) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		if e, err := s.Archive.Find(id.String()); err == nil {
+			return e, true
+		}
+		select {
+		case <-ctx.Done():
+			return archive.Entry{}, false
+		case <-s.stopping:
+			return archive.Entry{}, false
+		case <-tick.C:
+		}
+	}
+}
