@@ -11,7 +11,7 @@ type Handle struct {
 	stream *stream     // of a request with a Router
 
 	sent       time.Time
-	stalled    time.Time // waited for again after a stall, until then
+	again      bool // its deadline was put off, because of a stall
 	proc       *process
 	slot       uint16
 	due        int64   // in the wheel

@@ -7,27 +7,45 @@ import (
 	"time"
 )
 
+// stall is a time in which this process or an mtr-packet was kept from
+// running: probes under way then have not been silent, they have not been
+// listened to.
+type stall struct {
+	end    time.Time
+	length time.Duration
+}
+
+// over says how long a stall the probe was under way in; 0: none.
+func (st stall) over(h *Handle) time.Duration {
+	if h.sent.Before(st.end) {
+		return st.length
+	}
+	return 0
+}
+
 // answer takes in what mtr-packet said of a probe: its last word.
 func (s *Scheduler) answer(r *received) {
-	if r.kind == 0 {
-		r.p.garbage++
-		s.pool.stats.garbage++
+	if r.token == tokenBeat && r.kind == answerFeature {
+		r.p.heard(r.at, r.p.beatAt)
+		r.p.beatAt = time.Time{}
 		return
 	}
-	h := r.p.find(r.token)
+	h := r.p.find(r.token) // token 0 of a line that was none is nobody's
 	if h == nil {
 		r.p.garbage++
 		s.pool.stats.garbage++
 		return
 	}
+	r.p.heard(r.at, h.sent)
 	r.p.done(h, r.at)
 	s.wheel.remove(h)
+	stalled := max(s.stall.over(h), r.p.stall.over(h))
 	res := Result{From: r.from, MPLS: r.mpls}
 	switch r.kind {
 	case answerReply:
 		res.Outcome = Reply
 		if r.from != h.req.Addr {
-			s.fromElsewhere(h, r)
+			s.fromElsewhere(h, r, stalled)
 			return
 		}
 	case answerExpired:
@@ -42,6 +60,10 @@ func (s *Scheduler) answer(r *received) {
 		s.done(h, Result{Outcome: NoRoute})
 		return
 	case answerNoReply:
+		if stalled >= stallDeaf {
+			s.unsent(h, stallError(h)) // its socket may have overflowed
+			return
+		}
 		s.done(h, Result{Outcome: Lost})
 		return
 	default:
@@ -51,11 +73,11 @@ func (s *Scheduler) answer(r *received) {
 		s.unsent(h, refusal(h, r))
 		return
 	}
-	s.answered(h, r, res)
+	s.answered(h, r, res, stalled)
 }
 
 // answered times an answer, and sorts it into in time and late.
-func (s *Scheduler) answered(h *Handle, r *received, res Result) {
+func (s *Scheduler) answered(h *Handle, r *received, res Result, stalled time.Duration) {
 	res.RTT = r.rtt
 	// mtr-packet times by the wall clock, which may be stepped; by ours the
 	// answer cannot have taken longer than this.
@@ -65,8 +87,8 @@ func (s *Scheduler) answered(h *Handle, r *received, res Result) {
 	switch {
 	case res.RTT <= h.req.Deadline && h.state == stateSent:
 		s.done(h, res)
-	case h.state == stateSent && s.stalledIn(h):
-		s.unsent(h, fmt.Errorf("time answer from %s: %w", res.From, ErrStalled))
+	case h.state == stateSent && stalled > 0:
+		s.unsent(h, stallError(h)) // the time is that of the stall
 	default:
 		if h.state == stateSent {
 			s.lose(h)
@@ -79,9 +101,9 @@ func (s *Scheduler) answered(h *Handle, r *received, res Result) {
 // fromElsewhere is a "reply" that does not come from the target. UDP and TCP
 // quote the packet: a firewall on the way refused it. For ICMP that may be
 // so too, or the answer is to another process's probe: nobody can say.
-func (s *Scheduler) fromElsewhere(h *Handle, r *received) {
+func (s *Scheduler) fromElsewhere(h *Handle, r *received, stalled time.Duration) {
 	if h.req.Protocol != ICMP {
-		s.answered(h, r, Result{Outcome: Unreachable, From: r.from, MPLS: r.mpls})
+		s.answered(h, r, Result{Outcome: Unreachable, From: r.from, MPLS: r.mpls}, stalled)
 		return
 	}
 	s.count.Foreign++
@@ -97,21 +119,24 @@ func (s *Scheduler) fromElsewhere(h *Handle, r *received) {
 
 // overdue is called when a probe's deadline has passed.
 func (s *Scheduler) overdue(h *Handle, now time.Time) {
+	stalled := max(s.stall.over(h), h.proc.stall.over(h))
 	switch {
-	case !s.stalledIn(h):
-		s.lose(h)
-	case h.stalled.IsZero():
-		// mtr-packet was perhaps not kept from running: its word counts.
-		h.stalled = s.stallEnd.Add(stallWait)
-		s.wheel.add(h, h.stalled)
+	case stalled > 0 && !h.again:
+		h.again = true // mtr-packet's word will come by then
+		s.wheel.add(h, now.Add(stallWait))
+	case stalled > 0:
+		s.endSent(h, Result{Outcome: Unsent, Err: stallError(h)})
+	case h.proc.aliveAt.Before(h.sent.Add(h.req.Deadline)):
+		h.proc.hurry = true
+		s.wheel.add(h, now.Add(beatHurry))
 	default:
-		s.endSent(h, Result{Outcome: Unsent, Err: fmt.Errorf("probe %s: %w", h.req.Addr, ErrStalled)})
+		s.lose(h)
 	}
 }
 
-// stalledIn says whether this process was kept from running while the probe
-// was under way.
-func (s *Scheduler) stalledIn(h *Handle) bool { return h.sent.Before(s.stallEnd) }
+func stallError(h *Handle) error {
+	return fmt.Errorf("wait for the answer of %s: %w", h.req.Addr, ErrStalled)
+}
 
 // lose says that a probe was not answered in time; it may be still.
 func (s *Scheduler) lose(h *Handle) {

@@ -31,7 +31,7 @@ type pool struct {
 	lanes  [tcpLanes]bool // in use
 	skip   map[uint16]bool
 	latest Features
-	stats  struct{ started, restarts, garbage uint64 }
+	stats  struct{ started, restarts, garbage int }
 }
 
 // kindState is what holds for the processes of TCP, or for all others.

@@ -77,6 +77,13 @@ type process struct {
 	oldest   *Handle // by time of sending
 	newest   *Handle
 
+	// It is asked for a sign of life while it has probes: see beat.
+	beatAt   time.Time // the sign asked for and not given yet; zero: none
+	lastBeat time.Time
+	aliveAt  time.Time // it was running then, or later
+	hurry    bool      // a deadline waits for it
+	stall    stall
+
 	begun    time.Time
 	used     int // probes and passed-over numbers since begun
 	life     int // how many there may be
@@ -177,6 +184,38 @@ func (p *process) done(h *Handle, now time.Time) {
 	h.older, h.newer, h.proc = nil, nil, nil
 }
 
+// beat asks for a sign of life. That a probe was not answered in time is
+// known only of a process that was running when the time was over: the answer
+// to one that was kept from running waits in its socket.
+func (p *process) beat(now time.Time) {
+	gap := beatGap
+	if p.hurry {
+		gap = beatHurry
+	}
+	if p.inFlight == 0 || p.closed || p.killed || !p.beatAt.IsZero() || !p.stuckSince.IsZero() || now.Sub(p.lastBeat) < gap {
+		return
+	}
+	p.pend = append(p.pend, beatLine...)
+	p.beatAt, p.lastBeat, p.hurry = now, now, false
+}
+
+const (
+	beatLine  = "2 check-support feature version\n"
+	beatGap   = 50 * time.Millisecond
+	beatHurry = 5 * time.Millisecond
+)
+
+// heard notes what an answer says of the process itself: it was running at
+// since or later, and not between a sign of life asked for and given.
+func (p *process) heard(at, since time.Time) {
+	if since.After(p.aliveAt) {
+		p.aliveAt = since
+	}
+	if late := at.Sub(p.beatAt); !p.beatAt.IsZero() && late > stallLeast {
+		p.stall = stall{end: at, length: late}
+	}
+}
+
 // flush writes what is queued, as far as the pipe takes it, without blocking.
 func (p *process) flush(now time.Time) error {
 	var n int
@@ -211,6 +250,8 @@ func (p *process) hung(now time.Time) string {
 		return "it writes lines that are no answers"
 	case !p.stuckSince.IsZero() && now.Sub(p.stuckSince) > wordTimeout:
 		return "it does not read its commands"
+	case !p.beatAt.IsZero() && now.Sub(p.beatAt) > wordTimeout:
+		return "it gives no sign of life"
 	case p.oldest != nil && !p.oldest.sent.IsZero() && now.Sub(p.oldest.sent) > wordTimeout:
 		return "it gave no last word on a probe"
 	case p.leaving && now.After(p.leaveBy):

@@ -233,7 +233,8 @@ func appendBurn(b []byte, f Features) []byte {
 // Tokens below tokenProbes are for questions, not for probes.
 const (
 	tokenBurn   = 1
-	tokenAsk    = 2 // and one for each feature
+	tokenBeat   = 2
+	tokenAsk    = 10 // and one for each feature
 	tokenProbes = 1 << slotBits
 )
 

@@ -12,11 +12,11 @@ import (
 
 // Options are what a Scheduler is made with. Zero fields take their default.
 type Options struct {
-	MaxPPS       float64 // probes/s of all classes but Watch; 5000
-	WatchPPS     float64 // probes/s of class Watch; 10000
-	PolitePPS    float64 // probes/s to one router; 10
-	Path         string  // of mtr-packet; looked for in PATH and /usr/sbin
-	MaxProcesses int     // 16; up to 4 more serve TCP
+	MaxPPS       int    // probes/s of all classes but Watch; 5000
+	WatchPPS     int    // probes/s of class Watch; 10000
+	PolitePPS    int    // probes/s to one router; 10
+	Path         string // of mtr-packet; looked for in PATH and /usr/sbin
+	MaxProcesses int    // 16; up to 4 more serve TCP
 
 	// Do runs a function in the network namespace of the probes, on one
 	// thread; without it they leave from this process's.
@@ -37,12 +37,13 @@ const (
 
 	tick      = time.Millisecond       // between turns while there is something to send
 	leastTurn = 500 * time.Microsecond // between any two turns
-	slowTurn  = 100 * time.Millisecond // between turns while anything is under way
+	slowTurn  = beatGap                // between turns while anything is under way
 	idleTurn  = time.Second
 
-	stallLeast = 200 * time.Millisecond // a turn that comes later than that was a stall
-	stallGrace = 50 * time.Millisecond  // for answers that wait in pipes to be read
-	stallWait  = 1200 * time.Millisecond
+	stallLeast = 100 * time.Millisecond  // what comes later than that was kept from running
+	stallDeaf  = time.Second             // after that long, sockets may have overflowed
+	stallGrace = 50 * time.Millisecond   // for answers that wait in pipes to be read
+	stallWait  = 1200 * time.Millisecond // for mtr-packet's word on what was under way
 )
 
 // Scheduler sends probes in order, at a pace, and says what became of them.
@@ -56,17 +57,17 @@ type Scheduler struct {
 	stats   Stats // as published
 
 	// What follows belongs to Run.
-	pool     *pool
-	sources  *sources
-	order    order
-	parked   fifo[*Handle] // TCP without a process, in order
-	nParked  int
-	watch    budget
-	rest     budget
-	wheel    *wheel
-	count    Stats // the counters
-	planned  time.Time
-	stallEnd time.Time
+	pool    *pool
+	sources *sources
+	order   order
+	parked  fifo[*Handle] // TCP without a process, in order
+	nParked int
+	watch   budget
+	rest    budget
+	wheel   *wheel
+	count   Stats // the counters
+	planned time.Time
+	stall   stall
 }
 
 // New makes a scheduler. It sends nothing until Run.
@@ -89,7 +90,7 @@ func New(opt Options) *Scheduler {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Scheduler{opt: opt, streams: newStreams(opt.PolitePPS)}
+	s := &Scheduler{opt: opt, streams: newStreams(float64(opt.PolitePPS))}
 	s.inbox.init()
 	s.pool = newPool(opt, &s.inbox)
 	return s
@@ -166,7 +167,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	defer src.close()
 	s.sources = src
 	now := s.opt.Now()
-	s.watch, s.rest = newBudget(s.opt.WatchPPS, now), newBudget(s.opt.MaxPPS, now)
+	s.watch, s.rest = newBudget(float64(s.opt.WatchPPS), now), newBudget(float64(s.opt.MaxPPS), now)
 	s.wheel = newWheel(now)
 	s.planned = now
 
@@ -189,7 +190,7 @@ func (s *Scheduler) loop(ctx context.Context) {
 		s.noteStall(now, s.planned)
 		mail = s.inbox.take(mail)
 		s.receive(&mail, now)
-		if now.Sub(s.stallEnd) >= stallGrace {
+		if now.Sub(s.stall.end) >= stallGrace {
 			s.wheel.advance(now, func(h *Handle) { s.overdue(h, now) })
 		}
 		for h := s.streams.release(now); h != nil; h = s.streams.release(now) {
@@ -258,15 +259,16 @@ func (s *Scheduler) untilNext(now time.Time) time.Duration {
 	return max(wait, tick)
 }
 
-// noteStall sees that this process was kept from running: probes under way
-// then have not been silent, they have not been listened to.
+// noteStall sees that this process was kept from running.
 func (s *Scheduler) noteStall(now, planned time.Time) {
 	late := now.Sub(planned)
 	if late < stallLeast {
 		return
 	}
-	s.opt.Log.Warn("stalled", "dur_ms", late.Milliseconds())
-	s.stallEnd = now
+	if late >= stallDeaf {
+		s.opt.Log.Warn("this process was kept from running", "dur_ms", late.Milliseconds())
+	}
+	s.stall = stall{end: now, length: late}
 	s.count.Stalls++
 }
 
@@ -327,6 +329,7 @@ func (s *Scheduler) send(now time.Time) {
 		}
 	}
 	for _, p := range s.pool.procs {
+		p.beat(now)
 		if len(p.pend) > 0 && !p.killed {
 			s.flush(p)
 		}
