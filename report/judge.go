@@ -8,7 +8,7 @@ import (
 
 // How many probes to the target, and how many lost, a grade wants.
 const (
-	fewProbes    = 5   // below: nothing can be said
+	fewProbes    = 3   // below: nothing can be said
 	someProbes   = 20  // a clean target is likely clean
 	manyProbes   = 100 // … certainly: at most 3.7 % of loss can hide
 	someLost     = 3   // a loss is likely

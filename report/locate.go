@@ -4,8 +4,12 @@ import (
 	"math"
 )
 
-// credible is how much of the probability a stretch must hold to be named.
-const credible = 0.95
+// How much of the probability a stretch must hold to be named, and to be
+// named without doubt.
+const (
+	credible = 0.95
+	sure     = 0.99
+)
 
 // A place is where the loss begins: after hop before, at hop to or
 // between. In TTLs; to may be the target's.
@@ -17,16 +21,15 @@ type place struct {
 // locate finds the stretch on which the target's loss begins (rule R2).
 //
 // For each hop k there is a hypothesis: packets are lost from k on. It
-// predicts that hops before k go on as they do while the target is clean
-// (a router that limits its answers loses all the time, and is no
-// witness), and that hops from k on lose about what the target loses,
-// in the same moments. What each hop answered while the target was
-// losing is weighed under both, with rates unknown as far as the counts
-// leave them unknown (beta-binomial); a hop that never answered says
-// nothing. The shortest stretch that holds 95 % of the probability is
-// the answer; where that is the whole path, there is none.
-//
-// A few probes to a hop can so narrow the stretch but hardly decide.
+// predicts that a hop before k goes on as it does while the target is
+// clean, and that a hop from k on loses what the target loses, in the
+// same moments, beside what it loses of its own. How much that is, is
+// not known: routers limit their answers as they please, so a hop's own
+// rate is left open as far as its answers while the target was clean
+// leave it open. A limiting router so is no witness, a silent one says
+// nothing, and few probes to a hop narrow the stretch but hardly decide.
+// The shortest stretch around the best hypothesis that holds 95 % of the
+// probability is the answer; where that is the whole path, there is none.
 func (v *view) locate() (place, bool) {
 	e := v.e
 	end := v.end()
@@ -38,9 +41,8 @@ func (v *view) locate() (place, bool) {
 	if t.inLost == 0 {
 		return place{}, false
 	}
-	rate := (float64(t.inLost) + 0.5) / (float64(t.in) + 1)
-	weight := float64(t.in) + 1
 	counts := make([]sample, end)
+	loss := rates(t)
 	gain := make([]float64, end) // log-likelihood of "lossy" over "as usual", by hop
 	for i := range end {
 		if v.hops[i].Answered == 0 {
@@ -48,13 +50,7 @@ func (v *view) locate() (place, bool) {
 		}
 		c := count(&e.Hops[i].Series, spans)
 		counts[i] = c
-		usualLost, usualClean := float64(c.outLost)+0.5, float64(c.out-c.outLost)+2
-		usual := usualLost / (usualLost + usualClean)
-		if c.out == 0 {
-			usual = 0 // not known to lose anything of its own
-		}
-		both := 1 - (1-rate)*(1-usual)
-		gain[i] = logBeta(c.inLost, c.in, both*weight, (1-both)*weight) - logBeta(c.inLost, c.in, usualLost, usualClean)
+		gain[i] = c.gain(loss)
 	}
 	// Hypothesis k (0-based; end: only the target) gains from all hops ≥ k.
 	p := make([]float64, end+1)
@@ -86,7 +82,7 @@ func (v *view) locate() (place, bool) {
 	if lo == 0 && hi == end {
 		return place{}, false
 	}
-	firm := (lo == 0 || counts[lo-1].in >= 10) && (hi == end || counts[hi].in >= 10)
+	firm := mass >= sure*total && (lo == 0 || counts[lo-1].in >= 10) && (hi == end || counts[hi].in >= 10)
 	for i := max(0, lo-1); i <= min(hi, end-1); i++ {
 		// Several addresses at a TTL: its figures are a mixture.
 		firm = firm && len(e.others(&e.Hops[i].Series, e.latest(&e.Hops[i].Series))) == 0
@@ -94,13 +90,87 @@ func (v *view) locate() (place, bool) {
 	return place{from: lo, to: hi + 1, firm: firm}, true
 }
 
-// logBeta is the logarithm of the probability of one sequence with x
-// losses in n when the rate of loss is spread as Beta(a, b).
-func logBeta(x, n int, a, b float64) float64 {
-	a, b = max(a, 0.01), max(b, 0.01)
-	l := func(x float64) float64 { y, _ := math.Lgamma(x); return y }
-	fx, fn := float64(x), float64(n)
-	return l(fx+a) + l(fn-fx+b) - l(fn+a+b) - l(a) - l(b) + l(a+b)
+// A weighted is a rate and the logarithm of its probability.
+type weighted struct{ rate, logWeight float64 }
+
+// rates are what the target's loss may be while it is losing packets:
+// points of the posterior from its counts, within three deviations.
+func rates(t sample) []weighted {
+	const points = 13
+	a, b := float64(t.inLost)+0.5, float64(t.in-t.inLost)+0.5
+	mean := a / (a + b)
+	dev := math.Sqrt(mean * (1 - mean) / (a + b + 1))
+	var out []weighted
+	for i := range points {
+		p := mean + dev*6*(float64(i)/(points-1)-0.5)
+		if p <= 0 || p >= 1 {
+			continue
+		}
+		out = append(out, weighted{p, (a-1)*math.Log(p) + (b-1)*math.Log(1-p)})
+	}
+	return normal(out)
+}
+
+// own are what a hop's own rate of silence may be, from how it answered
+// while the target was clean: most routers answer nearly all they are
+// asked, the others anything.
+func own(c sample) []weighted {
+	const points = 25
+	x, n := float64(c.outLost), float64(c.out)
+	var out []weighted
+	for i := range points {
+		// Dense towards 0: 0.0004, 0.004, 0.01, …, 0.96
+		q := (float64(i) + 0.5) / points
+		q *= q
+		width := 2 * (float64(i) + 0.5) / points / points
+		prior := 0.3 + 0.7*50*math.Exp(-50*q)
+		out = append(out, weighted{q, math.Log(prior*width) + x*math.Log(q) + (n-x)*math.Log(1-q)})
+	}
+	return normal(out)
+}
+
+func normal(w []weighted) []weighted {
+	most, sum := math.Inf(-1), 0.0
+	for _, x := range w {
+		most = max(most, x.logWeight)
+	}
+	for _, x := range w {
+		sum += math.Exp(x.logWeight - most)
+	}
+	for i := range w {
+		w[i].logWeight -= most + math.Log(sum)
+	}
+	return w
+}
+
+// gain is how much better the answers of a hop are explained by loss at
+// the target's rates together with its own than by its own alone, as a
+// difference of log-likelihoods.
+func (c sample) gain(loss []weighted) float64 {
+	if c.in == 0 {
+		return 0
+	}
+	x, n := float64(c.inLost), float64(c.in)
+	likely := func(silence float64) float64 { return x*math.Log(silence) + (n-x)*math.Log(1-silence) }
+	var alone, both []float64
+	for _, q := range own(c) {
+		alone = append(alone, q.logWeight+likely(q.rate))
+		for _, p := range loss {
+			both = append(both, q.logWeight+p.logWeight+likely(1-(1-p.rate)*(1-q.rate)))
+		}
+	}
+	return logSum(both) - logSum(alone)
+}
+
+func logSum(l []float64) float64 {
+	most, sum := math.Inf(-1), 0.0
+	for _, x := range l {
+		most = max(most, x)
+	}
+	for _, x := range l {
+		sum += math.Exp(x - most)
+	}
+	return most + math.Log(sum)
 }
 
 func (v *view) link(p place) *Link {
