@@ -32,7 +32,7 @@ func (q *Queue) Recover(reported func(ulid.ULID) bool) (Recovery, error) {
 	if q.recovered {
 		return r, fmt.Errorf("recover spool %s: done already", q.s.dir)
 	}
-	l, batches, err := q.s.take(reported)
+	l, batches, err := q.s.found(reported)
 	if err != nil {
 		return r, fmt.Errorf("recover spool %s: %w", q.s.dir, err)
 	}
@@ -52,14 +52,21 @@ func (q *Queue) Recover(reported func(ulid.ULID) bool) (Recovery, error) {
 	return r, nil
 }
 
-// take lists everything that Plan wants to know.
-func (s *Spool) take(reported func(ulid.ULID) bool) (Listing, map[ulid.ULID]*batch, error) {
+// batchesFound are the batches of a listing, and why those that Plan calls
+// unreadable are.
+type batchesFound struct {
+	read   map[ulid.ULID]*batch
+	faulty map[Name]error
+}
+
+// found lists everything that Plan wants to know.
+func (s *Spool) found(reported func(ulid.ULID) bool) (Listing, batchesFound, error) {
 	l := Listing{Batches: map[Name][]ulid.ULID{}, Sent: map[ulid.ULID]bool{}, Reported: map[ulid.ULID]bool{}}
-	batches := map[ulid.ULID]*batch{}
+	batches := batchesFound{map[ulid.ULID]*batch{}, map[Name]error{}}
 	for _, dir := range []string{"tmp", "new", "cur", "bad"} {
 		names, err := s.list(dir)
 		if err != nil {
-			return l, nil, err
+			return l, batches, err
 		}
 		for _, file := range names {
 			f := Found{Name: Name{dir, file}}
@@ -69,7 +76,7 @@ func (s *Spool) take(reported func(ulid.ULID) bool) (Listing, map[ulid.ULID]*bat
 					continue // its sender moved on
 				}
 				if err != nil {
-					return l, nil, err
+					return l, batches, err
 				}
 				f.Fresh = s.now().Sub(fi.ModTime()).Abs() < freshFor
 			}
@@ -80,10 +87,12 @@ func (s *Spool) take(reported func(ulid.ULID) bool) (Listing, map[ulid.ULID]*bat
 			case n.kind == kindBatch && dir != "tmp":
 				b, err := s.readBatch(f.Name, n.id)
 				if saysNothing(err) {
-					return l, nil, err
+					return l, batches, err
 				}
-				if err == nil {
-					batches[n.id] = b
+				if err != nil {
+					batches.faulty[f.Name] = err
+				} else {
+					batches.read[n.id] = b
 					for _, line := range b.lines {
 						l.Batches[f.Name] = append(l.Batches[f.Name], line.id)
 						ask(l.Reported, line.id, reported)
@@ -92,7 +101,7 @@ func (s *Spool) take(reported func(ulid.ULID) bool) (Listing, map[ulid.ULID]*bat
 			case n.kind == kindEvents && dir == "cur":
 				sent, _, err := readEvents(s.path(dir, file))
 				if err != nil {
-					return l, nil, err
+					return l, batches, err
 				}
 				l.Sent[n.id] = sent
 				ask(l.Reported, n.id, reported)
@@ -111,7 +120,7 @@ func ask(known map[ulid.ULID]bool, id ulid.ULID, reported func(ulid.ULID) bool) 
 }
 
 // act does one action of the plan.
-func (q *Queue) act(a Action, batches map[ulid.ULID]*batch, r *Recovery) error {
+func (q *Queue) act(a Action, batches batchesFound, r *Recovery) error {
 	switch a.Do {
 	case Remove:
 		r.Removed++
@@ -134,6 +143,9 @@ func (q *Queue) act(a Action, batches map[ulid.ULID]*batch, r *Recovery) error {
 	if a.Reason == "" { // events that follow their job, whose reason is there
 		return moveNew(q.s.path(a.File.Dir, a.File.File), q.s.path(a.To.Dir, a.To.File))
 	}
+	if err := batches.faulty[a.File]; err != nil {
+		a.Reason = err.Error()
+	}
 	r.Bad++
 	q.s.note(Note{What: NoteBad, ID: a.ID, File: a.To.String(), Text: a.Reason})
 	return q.s.toBad(a.File.Dir, a.File.File, a.To.File, a.Reason)
@@ -141,11 +153,11 @@ func (q *Queue) act(a Action, batches map[ulid.ULID]*batch, r *Recovery) error {
 
 // interrupted makes a claim of a job that a dead runner left with probes
 // sent.
-func (q *Queue) interrupted(a Action, batches map[ulid.ULID]*batch) (*Claim, error) {
+func (q *Queue) interrupted(a Action, batches batchesFound) (*Claim, error) {
 	n, _ := parseFile(a.File.File) // Plan names only files that it could parse
 	c := &Claim{ID: a.ID, Attempt: n.attempts + 1, q: q}
 	if n.kind == kindBatch {
-		b := batches[n.id]
+		b := batches.read[n.id]
 		for i, l := range b.lines {
 			if l.id == a.ID {
 				c.Job = b.job(i).WithDefaults()
