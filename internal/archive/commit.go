@@ -1,0 +1,282 @@
+package archive
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"sync"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/mtrq/mtrq/report"
+)
+
+// parallelSyncs is how many files are written and synced at the same time
+// (500 files: 391 ms one by one, 91 ms with 16).
+const parallelSyncs = 16
+
+// commit writes a batch in the order that the package promises and leaves
+// an error in each item that is not durable.
+func (w *Writer) commit(items []*item) {
+	days := map[Date][]*item{}
+	for _, it := range items {
+		days[it.day] = append(days[it.day], it)
+	}
+	for day, list := range days {
+		todo, err := w.begin(day, list)
+		if err != nil {
+			failAll(list, err)
+			continue
+		}
+		w.putReports(day, todo)
+		w.addLines(day, todo)
+	}
+}
+
+// begin leaves out what the index has already, and marks the day.
+func (w *Writer) begin(day Date, list []*item) ([]*item, error) {
+	known, err := w.known(day)
+	if err != nil {
+		return nil, err
+	}
+	var todo []*item
+	for _, it := range list {
+		it.entries = slices.DeleteFunc(it.entries, func(e Entry) bool {
+			_, ok := known.ids[e.ID]
+			return ok
+		})
+		if len(it.entries) > 0 {
+			todo = append(todo, it)
+		}
+	}
+	if len(todo) == 0 {
+		return nil, nil
+	}
+	return todo, w.marks.add(day)
+}
+
+// known are the IDs whose lines of the day are durable. What another writer
+// appended may be in memory only when it died before its fsync, so the
+// first use of a day syncs its index.
+func (w *Writer) known(day Date) (*indexSet, error) {
+	p := day.Path() + "/" + indexName
+	s := w.index[day]
+	if s == nil {
+		if len(w.index) >= maxCachedDays {
+			clear(w.index)
+		}
+		if err := w.syncFile(p); err != nil {
+			return nil, err
+		}
+		s = &indexSet{}
+		w.index[day] = s
+	}
+	if _, bad := w.broken[p]; bad {
+		if err := w.mend(p, header{Day: day.String()}, true); err != nil {
+			return nil, err
+		}
+		delete(w.broken, p)
+	}
+	return s, s.update(w.tree.root, day)
+}
+
+// syncFile makes durable what others may have left in memory.
+func (w *Writer) syncFile(p string) error {
+	f, err := openFile(w.tree.root, p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// putReports makes the files of reports durable.
+func (w *Writer) putReports(day Date, items []*item) {
+	hours := map[string][]*item{}
+	for _, it := range items {
+		hour := day.Path() + "/" + path.Dir(it.file)
+		hours[hour] = append(hours[hour], it)
+	}
+	for hour, list := range hours {
+		if err := w.putHour(hour, list); err != nil {
+			failAll(list, err)
+		}
+	}
+}
+
+func (w *Writer) putHour(hour string, items []*item) error {
+	if err := w.mkdir(hour); err != nil {
+		return err
+	}
+	dir, err := w.tree.root.Open(hour)
+	if err != nil {
+		return err
+	}
+	parallel(items, func(it *item) { it.err = w.putReport(dir, hour, it) })
+	err = w.at("reports named")
+	return errors.Join(err, dir.Sync(), dir.Close())
+}
+
+// putReport writes the text, then the JSON: a report is there when its JSON
+// is. Text of a report that never got there is replaced.
+func (w *Writer) putReport(dir *os.File, hour string, it *item) error {
+	base := path.Base(it.file)
+	if _, err := w.tree.root.Lstat(hour + "/" + base + ".json"); err == nil {
+		return w.adopt(it)
+	}
+	if _, ok := w.index[it.day].ids[it.report.Evidence.ID]; ok {
+		return ErrExists // under another name
+	}
+	tmp := tmpPrefix + ulid.Make().String()
+	for _, part := range []struct {
+		ending string
+		data   []byte
+	}{{".txt", it.text}, {".json", it.json}} {
+		if err := writeSynced(w.tree.root, hour+"/"+tmp+part.ending, part.data); err != nil {
+			return errors.Join(err, w.discard(hour, tmp))
+		}
+		if err := w.at("written " + part.ending); err != nil {
+			return errors.Join(err, w.discard(hour, tmp))
+		}
+	}
+	if err := w.tree.root.Rename(hour+"/"+tmp+".txt", hour+"/"+base+".txt"); err != nil {
+		return errors.Join(err, w.discard(hour, tmp))
+	}
+	if err := w.at("named .txt"); err != nil {
+		return errors.Join(err, w.discard(hour, tmp))
+	}
+	err := renameNew(dir, tmp+".json", base+".json")
+	if err == nil {
+		return nil
+	}
+	err = errors.Join(err, w.discard(hour, tmp))
+	if errors.Is(err, fs.ErrExist) {
+		return w.adopt(it)
+	}
+	return err
+}
+
+// adopt takes the lines from the report that is there already. One that
+// does not list all of our requests is another one.
+func (w *Writer) adopt(it *item) error {
+	data, err := readFile(w.tree.root, it.day.Path()+"/"+it.file+".json", maxReportBytes)
+	if err != nil {
+		return err
+	}
+	r, err := decodeReport(data)
+	if err != nil {
+		return fmt.Errorf("a file of this name is no report: %w", err)
+	}
+	for _, q := range it.report.Evidence.Requests {
+		if !slices.ContainsFunc(r.Evidence.Requests, func(o report.Request) bool { return o.ID == q.ID }) {
+			return fmt.Errorf("%w: it does not list request %s", ErrExists, q.ID)
+		}
+	}
+	known := w.index[it.day].ids
+	it.entries = slices.DeleteFunc(entriesOf(r, it.day, it.file, w.tree.loc), func(e Entry) bool {
+		_, ok := known[e.ID]
+		return ok
+	})
+	return nil
+}
+
+// discard removes what is left of an attempt.
+func (w *Writer) discard(hour, tmp string) error {
+	var errs []error
+	for _, ending := range []string{".txt", ".json"} {
+		if err := w.tree.root.Remove(hour + "/" + tmp + ending); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// addLines adds lines of reports that are durable: by target, then by day.
+func (w *Writer) addLines(day Date, items []*item) {
+	var good []Entry
+	byTarget := map[string][]*item{}
+	for _, it := range items {
+		if it.err == nil {
+			name := dirName(it.report.Evidence.Target.Address, it.report.Evidence.Target.Asked)
+			byTarget[name] = append(byTarget[name], it)
+		}
+	}
+	w.addTargets(day, byTarget)
+	for _, it := range items {
+		if it.err == nil {
+			good = append(good, it.entries...)
+		}
+	}
+	if len(good) == 0 {
+		return
+	}
+	if err := w.appendDay(day, good); err != nil {
+		for _, it := range items {
+			it.err = cmp.Or(it.err, err)
+		}
+	}
+}
+
+// mkdir makes a directory below the archive, each name on the way durable.
+// A directory that is there already may still be so only in memory of a
+// writer that died, so the first use by this one syncs it too.
+func (w *Writer) mkdir(dir string) error {
+	if _, ok := w.synced[dir]; ok {
+		if _, err := w.tree.root.Lstat(dir); err == nil {
+			return nil
+		}
+		clear(w.synced) // pruned under our feet
+	}
+	parent := path.Dir(dir)
+	if parent != "." {
+		if err := w.mkdir(parent); err != nil {
+			return err
+		}
+	}
+	if err := w.tree.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := w.syncDir(parent); err != nil {
+		return err
+	}
+	w.synced[dir] = struct{}{}
+	return nil
+}
+
+func (w *Writer) syncDir(dir string) error {
+	d, err := w.tree.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func failAll(items []*item, err error) {
+	for _, it := range items {
+		it.err = cmp.Or(it.err, err)
+	}
+}
+
+// parallel calls fn for each item, parallelSyncs at a time.
+func parallel[T any](items []T, fn func(T)) {
+	var wg sync.WaitGroup
+	next := make(chan T)
+	for range min(parallelSyncs, len(items)) {
+		wg.Go(func() {
+			for it := range next {
+				fn(it)
+			}
+		})
+	}
+	for _, it := range items {
+		next <- it
+	}
+	close(next)
+	wg.Wait()
+}

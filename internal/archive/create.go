@@ -1,0 +1,118 @@
+package archive
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// create makes dir an archive with its days in zone, unless it is one.
+func create(dir, zone string) error {
+	if _, err := os.Stat(filepath.Join(dir, infoName)); err == nil {
+		return nil
+	}
+	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
+		return fmt.Errorf("make archive %s: %q is no name of a zone such as Europe/Berlin", dir, zone)
+	}
+	if err := mkdirAll(dir); err != nil {
+		return fmt.Errorf("make archive %s: %w", dir, err)
+	}
+	data, err := json.Marshal(info{Schema: Schema, Zone: zone})
+	if err != nil {
+		return err
+	}
+	tmp := fmt.Sprintf("%s%s-%d", tmpPrefix, infoName, os.Getpid())
+	path := filepath.Join(dir, tmp)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("make archive %s: %w", dir, err)
+	}
+	if err := writeSynced(nil, path, append(data, '\n')); err != nil {
+		return fmt.Errorf("make archive %s: %w", dir, err)
+	}
+	d, err := os.Open(dir)
+	if err == nil {
+		// Another process may do the same: the first one's zone holds.
+		if err = renameNew(d, tmp, infoName); errors.Is(err, fs.ErrExist) {
+			err = os.Remove(path)
+		}
+		err = errors.Join(err, d.Sync(), d.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("make archive %s: %w", dir, err)
+	}
+	return nil
+}
+
+// mkdirAll makes a directory and what it needs, each name durable.
+func mkdirAll(dir string) error {
+	st, err := os.Stat(dir)
+	if err == nil {
+		if !st.IsDir() {
+			return fmt.Errorf("%s is no directory", dir)
+		}
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent == dir {
+		return err
+	}
+	if err := mkdirAll(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	p, err := os.Open(parent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.Sync(), p.Close())
+}
+
+// tmpPrefix begins the names of files that are not finished.
+const tmpPrefix = ".tmp-"
+
+// writeSynced writes a new file, below root where that is not nil. On an
+// error it is gone again: after a failed fsync the kernel takes the pages
+// for clean, and a second one would lie.
+func writeSynced(root *os.Root, path string, data []byte) error {
+	open, remove := os.OpenFile, os.Remove
+	if root != nil {
+		open, remove = root.OpenFile, root.Remove
+	}
+	f, err := open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, remove(path))
+	}
+	return nil
+}
+
+// renameNew renames within an open directory and never replaces: an error
+// that matches fs.ErrExist tells that the name is taken.
+func renameNew(dir *os.File, from, to string) error {
+	fd := int(dir.Fd())
+	err := unix.Renameat2(fd, from, fd, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		// Some network file systems know no flags.
+		if err = unix.Linkat(fd, from, fd, to, 0); err == nil {
+			err = unix.Unlinkat(fd, from, 0)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("rename %s to %s in %s: %w", from, to, dir.Name(), err)
+	}
+	return nil
+}

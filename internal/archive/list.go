@@ -1,0 +1,313 @@
+package archive
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Query selects entries; the zero value is all of them.
+type Query struct {
+	Since     time.Time // accepted at or after; zero: from the beginning
+	Until     time.Time // accepted before; zero: to the end
+	Target    string    // address, or the name that was asked for
+	Node      string
+	LossAbove *float64 // percent; an entry of unknown loss does not match
+	Limit     int      // at most so many, the newest; 0: no limit
+}
+
+// Days lists the days that have a directory, newest first.
+func (a *Archive) Days() ([]Date, error) {
+	t, err := a.open()
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	var out []Date
+	for _, y := range numbered(t.root, ".", 4) {
+		for _, m := range numbered(t.root, y, 2) {
+			for _, d := range numbered(t.root, y+"/"+m, 2) {
+				if day, err := ParseDate(y + "-" + m + "-" + d); err == nil {
+					out = append(out, day)
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Date) int { return b.Compare(a) })
+	return out, nil
+}
+
+// Day lists a day's entries, newest first. Where its index is missing the
+// names of its files are all that is known. A day that is not there has
+// none.
+func (a *Archive) Day(day Date) ([]Entry, error) {
+	t, err := a.open()
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	return t.day(day)
+}
+
+// Target lists the entries of an address, or of a name that did not
+// resolve, newest first.
+func (a *Archive) Target(target string) ([]Entry, error) {
+	t, err := a.open()
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	var out []Entry
+	dir := targetDir(dirNameOf(target))
+	for _, month := range months(t.root, dir) {
+		entries, err := t.month(dir, month)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, entries...)
+	}
+	return newestFirst(out), nil
+}
+
+// List lists what a query selects, newest first. Days, and files of a
+// target, outside the time asked for are not read.
+func (a *Archive) List(q Query) ([]Entry, error) {
+	t, err := a.open()
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	if addr, err := netip.ParseAddr(q.Target); err == nil {
+		q.Target = addr.WithZone("").Unmap().String()
+		return a.listTarget(t, q)
+	}
+	days, err := a.Days()
+	if err != nil {
+		return nil, err
+	}
+	var out []Entry
+	enough := Date{}
+	for _, day := range days {
+		if !q.mayHold(day, t.loc) {
+			continue
+		}
+		// The day before may have requests that joined a report over
+		// midnight; those before it are older than all of these.
+		if enough != (Date{}) && day.Compare(enough) < 0 {
+			break
+		}
+		entries, err := t.day(day)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, q.filter(entries)...)
+		if q.Limit > 0 && len(out) >= q.Limit && enough == (Date{}) {
+			enough = day.Add(-1)
+		}
+	}
+	return q.limit(newestFirst(out)), nil
+}
+
+func (a *Archive) listTarget(t *tree, q Query) ([]Entry, error) {
+	var out []Entry
+	dir := targetDir(dirNameOf(q.Target))
+	for _, month := range months(t.root, dir) {
+		first, err := ParseDate(month + "-01")
+		if err != nil || !(q.mayHold(first, t.loc) || q.mayHold(lastOf(first), t.loc) || q.inside(first, lastOf(first), t.loc)) {
+			continue
+		}
+		entries, err := t.month(dir, month)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, q.filter(entries)...)
+	}
+	return q.limit(newestFirst(out)), nil
+}
+
+// lastOf is the last day of a month.
+func lastOf(first Date) Date { return first.Add(31 - first.Add(31).Day) }
+
+// mayHold says whether a day's entries can match. Requests join a report
+// of the day before when that runs over midnight.
+func (q Query) mayHold(day Date, loc *time.Location) bool {
+	if !q.Since.IsZero() && day.Compare(DateOf(q.Since, loc).Add(-1)) < 0 {
+		return false
+	}
+	return q.Until.IsZero() || day.Compare(DateOf(q.Until, loc)) <= 0
+}
+
+// inside says whether the time asked for begins between two days.
+func (q Query) inside(first, last Date, loc *time.Location) bool {
+	if q.Since.IsZero() {
+		return false
+	}
+	since := DateOf(q.Since, loc)
+	return first.Compare(since) <= 0 && since.Compare(last) <= 0
+}
+
+func (q Query) filter(entries []Entry) []Entry {
+	return slices.DeleteFunc(entries, func(e Entry) bool { return !q.match(e) })
+}
+
+func (q Query) match(e Entry) bool {
+	if !q.Since.IsZero() && e.At.Before(q.Since) || !q.Until.IsZero() && !e.At.Before(q.Until) {
+		return false
+	}
+	if q.Node != "" && e.Node != q.Node {
+		return false
+	}
+	if q.Target != "" && e.Target.String() != q.Target && !strings.EqualFold(strings.TrimSuffix(e.Asked, "."), strings.TrimSuffix(q.Target, ".")) {
+		return false
+	}
+	if q.LossAbove != nil {
+		if l := e.Loss(); l == nil || *l <= *q.LossAbove {
+			return false
+		}
+	}
+	return true
+}
+
+func (q Query) limit(entries []Entry) []Entry {
+	if q.Limit > 0 && len(entries) > q.Limit {
+		return entries[:q.Limit]
+	}
+	return entries
+}
+
+// day reads a day's index, or its names where there is none.
+func (t *tree) day(day Date) ([]Entry, error) {
+	path := day.Path() + "/" + indexName
+	f, err := openFile(t.root, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return t.dayByNames(day), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read from
+	entries, err := readIndex(f, path, func(line []byte) (Entry, bool) { return parseEntry(line, day) })
+	if err != nil {
+		return nil, err
+	}
+	return newestFirst(entries), nil
+}
+
+// dayByNames makes entries of what the names of files tell.
+func (t *tree) dayByNames(day Date) []Entry {
+	var out []Entry
+	t.eachReport(day, func(file string, n parsedName) {
+		out = append(out, nameEntry(day, file, n, t.loc))
+	})
+	return newestFirst(out)
+}
+
+func nameEntry(day Date, file string, n parsedName, loc *time.Location) Entry {
+	asked := strings.TrimSuffix(n.target, ".")
+	addr := addressOf(n.target)
+	if addr.IsValid() {
+		asked = addr.String()
+	}
+	return Entry{ID: n.id, At: n.at.In(loc), Target: addr, Asked: asked, File: file, Day: day}
+}
+
+// eachReport calls fn for each report of a day, by the names of files.
+func (t *tree) eachReport(day Date, fn func(file string, n parsedName)) {
+	for _, hour := range numbered(t.root, day.Path(), 2) {
+		t.eachReportOf(day, hour, fn)
+	}
+}
+
+func (t *tree) eachReportOf(day Date, hour string, fn func(file string, n parsedName)) {
+	entries, err := readDir(t.root, day.Path()+"/"+hour)
+	if err != nil {
+		return // pruned meanwhile
+	}
+	for _, e := range entries {
+		base, ok := strings.CutSuffix(e.Name(), ".json")
+		if !ok || !e.Type().IsRegular() {
+			continue
+		}
+		if n, ok := parseName(day, hour+"/"+base); ok {
+			fn(hour+"/"+base, n)
+		}
+	}
+}
+
+// month reads one file of a target.
+func (t *tree) month(dir, month string) ([]Entry, error) {
+	path := dir + "/" + month + ".jsonl"
+	f, err := openFile(t.root, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read from
+	return readIndex(f, path, func(line []byte) (Entry, bool) { return parseMonthEntry(line, month) })
+}
+
+// newestFirst sorts by ULID and drops a request's second line.
+func newestFirst(entries []Entry) []Entry {
+	slices.SortStableFunc(entries, func(a, b Entry) int { return b.ID.Compare(a.ID) })
+	return slices.CompactFunc(entries, func(a, b Entry) bool { return a.ID == b.ID })
+}
+
+// numbered lists directories whose names are so many digits.
+func numbered(root *os.Root, dir string, digits int) []string {
+	entries, err := readDir(root, dir)
+	if err != nil {
+		return nil // pruned meanwhile, or none of ours
+	}
+	var out []string
+	for _, e := range entries {
+		if _, err := strconv.ParseUint(e.Name(), 10, 32); err == nil && e.IsDir() && len(e.Name()) == digits {
+			out = append(out, e.Name())
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// months lists a target's files, oldest first.
+func months(root *os.Root, dir string) []string {
+	entries, err := readDir(root, dir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if m, ok := strings.CutSuffix(e.Name(), ".jsonl"); ok {
+			if _, err := ParseDate(m + "-01"); err == nil {
+				out = append(out, m)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// indexName is a day's index, in the day's directory.
+const indexName = "index.jsonl"
+
+// targetDir is where a target's files are.
+func targetDir(name string) string { return "target/" + hash2(name) + "/" + name }
+
+// dirNameOf is dirName of what a person typed.
+func dirNameOf(target string) string {
+	addr, err := netip.ParseAddr(target)
+	if err != nil {
+		addr = netip.Addr{}
+	}
+	return dirName(addr, target)
+}
+
+// ignoreMissing makes an archive that is not there yet an empty one.
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
