@@ -132,7 +132,7 @@ func (r *Runner) traceJob(j spool.Job) trace.Job {
 // recover brings the spool in order and reports what an earlier process
 // was tracing when it ended: the evidence so far, silence included.
 func (r *Runner) recover() error {
-	found, err := r.queue.Recover(r.Archive.Has)
+	found, err := r.queue.Recover(r.reported)
 	if err != nil {
 		return err
 	}

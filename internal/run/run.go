@@ -34,7 +34,7 @@ type Archive interface {
 	// alone.
 	Write(*report.Report) error
 	// Has says whether a report answers this request.
-	Has(ulid.ULID) bool
+	Has(ulid.ULID) (bool, error)
 }
 
 // Defaults are what a job leaves open and trace.Rule does not hold.
@@ -133,7 +133,7 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}, jo
 			return
 		default:
 		}
-		claims, err := r.queue.Claim(r.Archive.Has, maxActive-r.running())
+		claims, err := r.queue.Claim(r.reported, maxActive-r.running())
 		if err != nil && err.Error() != wrong {
 			wrong = err.Error()
 			r.Log.Error("claim jobs", "err", err)
@@ -163,6 +163,16 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}, jo
 		case <-ctx.Done():
 		}
 	}
+}
+
+// reported says whether the archive answers a request already. Where it
+// cannot say, the job is traced: twice is better than never.
+func (r *Runner) reported(id ulid.ULID) bool {
+	has, err := r.Archive.Has(id)
+	if err != nil {
+		r.Log.Error("look for a report", "job", id, "err", err)
+	}
+	return has
 }
 
 func (r *Runner) running() int {

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/mtrq/mtrq/internal/archive"
+	"github.com/mtrq/mtrq/internal/config"
+	"github.com/mtrq/mtrq/internal/probe"
+	"github.com/mtrq/mtrq/spool"
+)
+
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "check",
+		Usage: "say whether this machine can trace, and what to do where it cannot",
+		Description: `Tries what a node needs: configuration, mtr-packet and its rights (one probe to
+loopback), directories, disk, clock, watchers. Sends nothing beyond loopback.
+Exit code 1 when something must be mended.`,
+		Action: func(c *cli.Context) error {
+			cfg, err := load(c)
+			if err != nil {
+				return err
+			}
+			failed := 0
+			for _, f := range findings(c.Context, cfg) {
+				mark := "ok  "
+				switch {
+				case f.err != nil:
+					mark = "FAIL"
+					failed++
+				case f.warn:
+					mark = "warn"
+				}
+				text := f.text
+				if f.err != nil {
+					text = f.err.Error()
+				}
+				fmt.Fprintf(c.App.Writer, "%s  %-11s %s\n", mark, f.what, strings.ReplaceAll(text, "\n", "; "))
+				if f.do != "" {
+					fmt.Fprintf(c.App.Writer, "      %-11s %s\n", "", strings.ReplaceAll(f.do, "\n", "\n"+strings.Repeat(" ", 18)))
+				}
+			}
+			if failed > 0 {
+				return fail(exitFailed, fmt.Errorf("%d of the checks failed", failed), "")
+			}
+			return nil
+		},
+	}
+}
+
+// finding is one line of check.
+type finding struct {
+	what string
+	text string
+	err  error  // must be mended
+	warn bool   // works, but read this
+	do   string // what to do
+}
+
+func findings(ctx context.Context, cfg *config.Config) []finding {
+	from := "no file; defaults"
+	if cfg.File() != "" {
+		from = cfg.File()
+	}
+	out := []finding{{what: "config", text: from}}
+	out = append(out, checkProbing(ctx, cfg)...)
+	out = append(out, checkSpool(cfg), checkArchive(cfg), checkClock(), checkWatcher())
+	out = append(out, checkBridges(cfg)...)
+	if len(cfg.Nodes) == 0 {
+		out = append(out, finding{what: "peers", text: "none configured"})
+	}
+	return out
+}
+
+// checkProbing starts mtr-packet as a node does and pings loopback.
+func checkProbing(ctx context.Context, cfg *config.Config) []finding {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	s := newScheduler(cfg, slog.New(slog.DiscardHandler))
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	outcome := make(chan probe.Result, 2)
+	s.SubmitAll([]probe.Request{{
+		Spec:  probe.Spec{Addr: netip.MustParseAddr("127.0.0.1"), TTL: 64, Protocol: probe.ICMP, Size: 64},
+		Class: probe.Watch, Deadline: time.Second,
+		Done: func(r probe.Result) { outcome <- r },
+	}})
+	var got probe.Result
+	select {
+	case got = <-outcome:
+	case <-ctx.Done():
+		got.Err = errors.New("mtr-packet said nothing within 5 s")
+	}
+	features := s.Stats().Features
+	cancel()
+	if err := <-ended; err != nil && got.Err == nil && !errors.Is(err, context.Canceled) {
+		got.Err = err
+	}
+	f := finding{what: "mtr-packet", text: fmt.Sprintf("version %s: %s", features.Version, strings.Join(features.Names(), " "))}
+	switch {
+	case errors.Is(got.Err, probe.ErrMissing):
+		f.err, f.do = got.Err, "Debian, Ubuntu: apt install mtr-tiny; Fedora, RHEL: dnf install mtr; Alpine: apk add mtr\nor name its path in [run] mtr_packet"
+		return []finding{f}
+	case errors.Is(got.Err, probe.ErrPermission):
+		f.err, f.do = got.Err, "run as root, or give the service AmbientCapabilities=CAP_NET_RAW, or setcap cap_net_raw+ep on mtr-packet"
+		return []finding{f}
+	case got.Err != nil:
+		f.err = got.Err
+		return []finding{f}
+	}
+	ping := finding{what: "probing", text: fmt.Sprintf("loopback answers in %s", got.RTT)}
+	if got.Outcome != probe.Reply {
+		ping.err, ping.do = errors.New("a probe to loopback was not answered"), "is lo up, and does a packet filter drop ICMP on it?"
+	}
+	return []finding{f, ping}
+}
+
+func checkSpool(cfg *config.Config) finding {
+	f := finding{what: "spool", text: cfg.Spool.Dir}
+	sp, err := spool.Open(cfg.Spool.Dir, spool.Options{
+		ReserveBytes: uint64(cfg.Spool.ReserveBytes), ReserveInodes: uint64(cfg.Spool.ReserveInodes),
+	})
+	if err != nil {
+		f.err, f.do = err, "give --spool a directory that you may write, or run as the user of the node"
+		return f
+	}
+	if err := sp.CheckRoom(); err != nil {
+		f.err, f.do = err, "free space, or lower [spool] reserve_bytes and reserve_inodes"
+		return f
+	}
+	if err := unix.Access(cfg.Spool.Dir+"/new", unix.W_OK); err != nil {
+		f.warn, f.text = true, cfg.Spool.Dir+": you may not write new/; mtrq enqueue goes through drop/"
+		f.do = "run a node as the user who owns the spool"
+	}
+	if st, tracing, why := sp.RunState(time.Now()); tracing {
+		f.text += fmt.Sprintf(", traced by process %d", st.PID)
+	} else {
+		f.text += "; nobody is tracing: " + why
+	}
+	return f
+}
+
+// checkClock asks the kernel whether anything keeps its clock right.
+func checkClock() finding {
+	f := finding{what: "clock", text: "synchronised"}
+	var tx unix.Timex
+	state, err := unix.Adjtimex(&tx)
+	switch {
+	case err != nil:
+		f.warn, f.text = true, "cannot ask the kernel: "+err.Error()
+	case state == unix.TIME_ERROR || tx.Status&unix.STA_UNSYNC != 0:
+		f.warn, f.text = true, "not synchronised: times in reports may be off, and carriers ask"
+		f.do = "run systemd-timesyncd, chrony or ntpd"
+	}
+	return f
+}
+
+func checkWatcher() finding {
+	f := finding{what: "watchers", text: "inotify works"}
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		f.warn, f.text = true, "no inotify instance left: the spool is looked through every 2 s instead"
+		f.do = "raise fs.inotify.max_user_instances (contrib/sysctl)"
+		return f
+	}
+	if err := w.Close(); err != nil {
+		f.warn, f.text = true, err.Error()
+	}
+	return f
+}
+
+// checkBridges finds networks of containers, which cannot reach the
+// host's loopback.
+func checkBridges(cfg *config.Config) []finding {
+	ifs, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	var out []finding
+	for _, i := range ifs {
+		if !strings.HasPrefix(i.Name, "docker") && !strings.HasPrefix(i.Name, "podman") && !strings.HasPrefix(i.Name, "cni") && !strings.HasPrefix(i.Name, "br-") {
+			continue
+		}
+		addrs, err := i.Addrs()
+		if err != nil || len(addrs) == 0 {
+			continue
+		}
+		p, err := netip.ParsePrefix(addrs[0].String())
+		if err != nil {
+			continue
+		}
+		listen := netip.AddrPortFrom(p.Addr(), 8081).String()
+		for _, l := range cfg.Serve.Listen {
+			if l == listen {
+				listen = ""
+			}
+		}
+		if listen == "" {
+			continue
+		}
+		out = append(out, finding{
+			what: "containers", warn: true,
+			text: fmt.Sprintf("those on %s cannot reach this host's loopback; to let them ask for traces, add to [serve]:", i.Name),
+			do:   fmt.Sprintf("listen = [\"127.0.0.1:8081\", %q]\nallow_from = [\"127.0.0.0/8\", \"::1/128\", %q]", listen, p.Masked().String()),
+		})
+	}
+	return out
+}
+
+func checkArchive(cfg *config.Config) finding {
+	f := finding{what: "archive", text: cfg.Archive.Dir}
+	ar, err := archive.Open(cfg.Archive.Dir)
+	if err != nil {
+		f.err = err
+		return f
+	}
+	defer ar.Close() // only read from
+	if zone := ar.Location().String(); cfg.Archive.Zone != zone {
+		if days, err := ar.Days(); err == nil && len(days) > 0 {
+			f.err, f.do = fmt.Errorf("%s: %w: its days are in %s, the configuration says %s", cfg.Archive.Dir, archive.ErrZone, zone, cfg.Archive.Zone), "set [archive] zone = \""+zone+"\", or give another --archive"
+			return f
+		}
+	}
+	switch err := unix.Access(cfg.Archive.Dir, unix.W_OK); {
+	case errors.Is(err, unix.ENOENT):
+		f.text += ", made by the first mtrq run"
+	case err != nil:
+		f.warn, f.text = true, cfg.Archive.Dir+": you may only read it"
+	}
+	return f
+}

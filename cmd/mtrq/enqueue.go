@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/urfave/cli/v2"
+
+	"github.com/mtrq/mtrq/spool"
+)
+
+func enqueueCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "enqueue",
+		Usage:     "ask for traces; print the ID of each once it is durable",
+		ArgsUsage: "TARGET… | -",
+		Description: `TARGET is an IP address or a host name; "-" reads targets from standard input, one
+a line (empty lines and what follows a # are passed over).
+
+Prints one ID a line. When an ID is printed, the job survives a power cut, and is
+named in exactly one report in the end. Nobody has to be running: the job waits.
+
+   mtrq enqueue 203.0.113.7 --reason "customer complaint" --tag circuit=GZ-2231
+   mtrq enqueue --wait 203.0.113.7        show the trace live, print the report
+   mtrq enqueue - < targets.txt           hundreds at once, one fsync
+
+A target that is not valid is named with its line; the others are accepted, and
+the exit code is 65. With --wait it is 0 whatever the trace shows.`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "wait", Aliases: []string{"w"}, Usage: "wait for the report and print it; on a terminal, show the trace live"},
+			&cli.StringFlag{Name: "reason", Usage: "why, in your `WORDS`; kept with the report"},
+			&cli.StringFlag{Name: "event", Usage: "your own `REFERENCE`, such as the ID of an alarm"},
+			&cli.StringSliceFlag{Name: "tag", Usage: "`KEY=VALUE` kept with the report; may be repeated"},
+			&cli.StringFlag{Name: "protocol", Aliases: []string{"p"}, Usage: "icmp, udp or tcp"},
+			&cli.IntFlag{Name: "port", Aliases: []string{"P"}, Usage: "destination port of udp and tcp"},
+			&cli.IntFlag{Name: "size", Usage: "whole IP packet, `BYTES`"},
+			&cli.IntFlag{Name: "tos", Usage: "IPv4 TOS or IPv6 traffic class, 0-255"},
+			&cli.BoolFlag{Name: "4", Usage: "take a name's IPv4 address"},
+			&cli.BoolFlag{Name: "6", Usage: "take a name's IPv6 address"},
+			&cli.IntFlag{Name: "rounds", Usage: "exactly so many rounds in place of the stop rule"},
+			&cli.DurationFlag{Name: "interval", Usage: "between rounds, 100ms to 60s"},
+			&cli.IntFlag{Name: "max-ttl", Usage: "highest TTL asked, 1-64"},
+		},
+		Action: enqueue,
+	}
+}
+
+func enqueue(c *cli.Context) error {
+	job, err := jobOf(c)
+	if err != nil {
+		return err
+	}
+	lines, err := targetsOf(c)
+	if err != nil {
+		return err
+	}
+	cfg, err := load(c)
+	if err != nil {
+		return err
+	}
+	good, bad := sift(job, lines)
+	for _, b := range bad {
+		fmt.Fprintf(c.App.ErrWriter, "mtrq: error: %s\n", b)
+	}
+	var ids []ulid.ULID
+	if len(good) > 0 {
+		sp, err := spool.Open(cfg.Spool.Dir, spool.Options{
+			ReserveBytes: uint64(cfg.Spool.ReserveBytes), ReserveInodes: uint64(cfg.Spool.ReserveInodes),
+		})
+		if err != nil {
+			return err
+		}
+		if ids, err = submit(c.Context, sp, job, good); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if !c.Bool("wait") {
+				fmt.Fprintln(c.App.Writer, id)
+			}
+		}
+		if c.Bool("wait") {
+			if err := waitAll(c, cfg, sp, ids); err != nil {
+				return err
+			}
+		}
+	}
+	if len(bad) > 0 {
+		return fail(exitData, fmt.Errorf("%d of %d targets are not valid; the others were accepted", len(bad), len(lines)),
+			"a target is an IP address or a host name, without port, slash or spaces")
+	}
+	return nil
+}
+
+// jobOf makes a job of the flags, without target.
+func jobOf(c *cli.Context) (spool.Job, error) {
+	j := spool.Job{
+		Source: "cli", By: fmt.Sprintf("uid %d", os.Getuid()),
+		Reason: c.String("reason"), Event: c.String("event"),
+		Protocol: c.String("protocol"), Port: c.Int("port"), Size: c.Int("size"), TOS: c.Int("tos"),
+		Rounds: c.Int("rounds"), Interval: c.Duration("interval"), MaxTTL: c.Int("max-ttl"),
+	}
+	switch {
+	case c.Bool("4") && c.Bool("6"):
+		return j, usage("-4 and -6 exclude each other")
+	case c.Bool("4"):
+		j.Family = "4"
+	case c.Bool("6"):
+		j.Family = "6"
+	}
+	for _, tag := range c.StringSlice("tag") {
+		k, v, ok := strings.Cut(tag, "=")
+		if !ok {
+			return j, usage("--tag %q: write KEY=VALUE", tag)
+		}
+		if j.Tags == nil {
+			j.Tags = map[string]string{}
+		}
+		j.Tags[k] = v
+	}
+	// What is wrong with the flags is wrong with every target.
+	probe := j
+	probe.Target = "name.invalid"
+	if err := probe.Validate(); err != nil {
+		return j, fail(exitUsage, err, "mtrq enqueue --help lists what is allowed")
+	}
+	return j, nil
+}
+
+// line is a target and where it stood.
+type line struct {
+	where  string
+	target string
+}
+
+func targetsOf(c *cli.Context) ([]line, error) {
+	args := c.Args().Slice()
+	if len(args) == 0 {
+		return nil, fail(exitUsage, errors.New("no target given"), "mtrq enqueue 203.0.113.7, or mtrq enqueue - to read targets from standard input")
+	}
+	var out []line
+	for i, a := range args {
+		if a != "-" {
+			out = append(out, line{fmt.Sprintf("argument %d", i+1), a})
+			continue
+		}
+		s := bufio.NewScanner(c.App.Reader)
+		for n := 1; s.Scan(); n++ {
+			text, _, _ := strings.Cut(s.Text(), "#")
+			if text = strings.TrimSpace(text); text != "" {
+				out = append(out, line{fmt.Sprintf("line %d", n), text})
+			}
+		}
+		if err := s.Err(); err != nil {
+			return nil, fail(exitIO, fmt.Errorf("read targets from standard input: %w", err), "")
+		}
+	}
+	return out, nil
+}
+
+// sift parts the valid targets from the others, which it describes.
+func sift(job spool.Job, lines []line) (good []string, bad []string) {
+	for _, l := range lines {
+		t, err := spool.ParseTarget(l.target)
+		if err == nil {
+			job.Target = t
+			err = job.Validate()
+		}
+		if err != nil {
+			bad = append(bad, fmt.Sprintf("%s: %q: %s", l.where, l.target, err))
+			continue
+		}
+		good = append(good, t)
+	}
+	return good, bad
+}
+
+// submit makes the jobs durable: one file for one target or for many.
+// Who may not write new/ goes through drop/.
+func submit(ctx context.Context, sp *spool.Spool, job spool.Job, targets []string) ([]ulid.ULID, error) {
+	if len(targets) > 1 {
+		ids, err := sp.SubmitBatch(ctx, job, targets)
+		if !errors.Is(err, fs.ErrPermission) {
+			return ids, err
+		}
+	}
+	var ids []ulid.ULID
+	for _, t := range targets {
+		job.Target = t
+		id, err := sp.Submit(ctx, job)
+		if errors.Is(err, fs.ErrPermission) {
+			id, err = sp.SubmitDrop(ctx, job)
+		}
+		if err != nil {
+			return ids, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}

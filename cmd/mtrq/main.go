@@ -1,0 +1,93 @@
+// Command mtrq takes an MTR while the line still loses packets: it traces
+// what it is asked to, keeps every report, and shows them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mtrq/mtrq/internal/config"
+)
+
+func main() { os.Exit(mtrq(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+
+// mtrq is main with everything handed in; it returns the exit code.
+func mtrq(args []string, in io.Reader, out, talk io.Writer) int {
+	app := newApp(in, out, talk)
+	return say(talk, app.RunContext(context.Background(), reorder(app, args)))
+}
+
+const description = `A line loses packets for ten seconds; the carrier asks for an MTR taken during
+the loss. mtrq makes that evidence exist: a node takes "trace this now" from a
+shell, cron, curl or a monitoring system, starts every trace at once, says how
+fresh each one is, and keeps them all by date.
+
+   mtrq up                          a node on this machine: traces, and shows them
+   mtrq enqueue --wait 203.0.113.7  trace now, and watch
+   mtrq list --since 1h             what was traced
+   mtrq show last                   the newest report
+
+Flags may stand before or after arguments. Every command has its own --help.`
+
+func newApp(in io.Reader, out, talk io.Writer) *cli.App {
+	cli.AppHelpTemplate = strings.TrimRight(cli.AppHelpTemplate, "\n") + "\n\n" + exitTable
+	app := &cli.App{
+		Name:        "mtrq",
+		Usage:       "the MTR taken while the line still lost packets",
+		Description: description,
+		Version:     version(),
+		HideVersion: true, // there is a command
+		Reader:      in,
+		Writer:      out,
+		ErrWriter:   talk,
+		// Errors are said once, by say.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   usageError,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Usage: "configuration `FILE` (also $MTRQ_CONFIG; default /etc/mtrq/config.toml where it exists)"},
+			&cli.StringFlag{Name: "spool", Usage: "`DIR` of jobs (also $MTRQ_SPOOL)"},
+			&cli.StringFlag{Name: "archive", Usage: "`DIR` of reports (also $MTRQ_ARCHIVE)"},
+		},
+		Commands: []*cli.Command{
+			enqueueCommand(), runCommand(), serveCommand(), upCommand(),
+			listCommand(), showCommand(), statusCommand(),
+			checkCommand(), configCommand(), versionCommand(),
+		},
+		CommandNotFound: nil,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return fail(exitUsage, fmt.Errorf("there is no command %q", c.Args().First()), "mtrq --help lists the commands")
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	for _, cmd := range app.Commands {
+		cmd.OnUsageError = usageError
+	}
+	return app
+}
+
+func usageError(c *cli.Context, err error, _ bool) error {
+	of := "mtrq --help"
+	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "mtrq" {
+		of = "mtrq " + c.Command.Name + " --help"
+	}
+	return fail(exitUsage, err, of+" lists the flags")
+}
+
+// load finds the configuration in force. extra are flags of the command
+// itself that set a key.
+func load(c *cli.Context, extra ...config.Flag) (*config.Config, error) {
+	opt := config.Options{Path: c.String("config"), Flags: extra}
+	for flag, key := range map[string]string{"spool": "spool.dir", "archive": "archive.dir"} {
+		if c.IsSet(flag) {
+			opt.Flags = append(opt.Flags, config.Flag{Name: "--" + flag, Key: key, Values: []string{c.String(flag)}})
+		}
+	}
+	return config.Load(opt)
+}

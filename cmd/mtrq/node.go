@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mtrq/mtrq/internal/archive"
+	"github.com/mtrq/mtrq/internal/config"
+	"github.com/mtrq/mtrq/internal/probe"
+	"github.com/mtrq/mtrq/internal/run"
+	"github.com/mtrq/mtrq/internal/trace"
+	"github.com/mtrq/mtrq/internal/web"
+	"github.com/mtrq/mtrq/report"
+	"github.com/mtrq/mtrq/spool"
+)
+
+// slotWait is how long a trace whose target is clean waits for a slot.
+const slotWait = 30 * time.Second
+
+func newLog(c *cli.Context) *slog.Logger {
+	return slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))
+}
+
+func openSpool(cfg *config.Config, log *slog.Logger) (*spool.Spool, error) {
+	opt := spool.Options{ReserveBytes: uint64(cfg.Spool.ReserveBytes), ReserveInodes: uint64(cfg.Spool.ReserveInodes)}
+	if log != nil {
+		opt.Note = func(n spool.Note) {
+			log.Warn("spool", "what", n.What, "job", n.ID, "file", n.File, "err", n.Text)
+		}
+	}
+	return spool.Open(cfg.Spool.Dir, opt)
+}
+
+func newScheduler(cfg *config.Config, log *slog.Logger) *probe.Scheduler {
+	return probe.New(probe.Options{
+		MaxPPS: cfg.Run.MaxPPS, PolitePPS: cfg.Run.PolitePPS, WatchPPS: cfg.Watch.MaxPPS,
+		Path: cfg.Run.MTRPacket, Log: log,
+	})
+}
+
+func policy(cfg *config.Config) trace.Policy {
+	p := trace.Policy{Allow: cfg.Targets.Allow, Deny: cfg.Targets.Deny}
+	for _, r := range cfg.Serve.Ports {
+		p.Ports = append(p.Ports, trace.PortRange{Low: r.First, High: r.Last})
+	}
+	return p
+}
+
+func newRunner(cfg *config.Config, sp *spool.Spool, ar run.Archive, log *slog.Logger) *run.Runner {
+	sched := newScheduler(cfg, log)
+	return &run.Runner{
+		Spool: sp, Archive: ar, Scheduler: sched,
+		Tracer: &trace.Tracer{
+			Prober: sched, Policy: policy(cfg), Resolver: net.DefaultResolver,
+			Memory: trace.NewMemory(), Slots: trace.NewSlots(cfg.Run.Jobs),
+			Rule: trace.Rule{
+				Interval: time.Duration(cfg.Trace.Interval), MaxTTL: cfg.Trace.MaxTTL, MinPackets: cfg.Trace.MinPackets,
+				Tail: time.Duration(cfg.Trace.Tail), MaxDuration: time.Duration(cfg.Trace.MaxDuration), SlotWait: slotWait,
+			},
+			Node: cfg.Node.Name, Now: time.Now,
+		},
+		Defaults: run.Defaults{Protocol: cfg.Trace.Protocol, Port: cfg.Trace.Port, Local: cfg.Trace.Source},
+		Jobs:     cfg.Run.Jobs,
+		Node:     report.Node{Name: cfg.Node.Name, Place: cfg.Node.Place, Address: cfg.Node.Address},
+		Version:  version(), ArchiveAt: cfg.Archive.Dir, Log: log, Now: time.Now,
+	}
+}
+
+func newServer(cfg *config.Config, sp *spool.Spool, log *slog.Logger) (*web.Server, error) {
+	ar, err := archive.Open(cfg.Archive.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &web.Server{
+		Spool: sp, Archive: ar, Policy: policy(cfg),
+		AllowFrom: cfg.Serve.AllowFrom, TrustedProxies: cfg.Serve.TrustedProxies,
+		Node: cfg.Node.Name, Version: version(), Log: log, Now: time.Now,
+	}
+	for _, u := range cfg.Serve.PublicURL {
+		parsed, err := url.Parse(u)
+		if err != nil {
+			return nil, fail(exitConfig, fmt.Errorf("[serve] public_url %q: %w", u, err), "")
+		}
+		s.PublicURL = append(s.PublicURL, parsed)
+	}
+	return s, nil
+}
+
+// signals gives what a long-running command listens to: stop is closed by
+// the first TERM or INT, ctx ends with the second. told is called at the
+// first.
+func signals(parent context.Context, told func()) (ctx context.Context, stop <-chan struct{}, end func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	stopped := make(chan struct{})
+	in := make(chan os.Signal, 2)
+	signal.Notify(in, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		select {
+		case <-in:
+			told()
+			close(stopped)
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-in:
+			cancel(errSecondSignal)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, stopped, func() {
+		signal.Stop(in)
+		cancel(nil)
+	}
+}
+
+var errSecondSignal = errors.New("told to stop twice")
