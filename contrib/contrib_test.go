@@ -4,7 +4,6 @@ package contrib_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -108,6 +107,3 @@ func read(t *testing.T, path string) string {
 	}
 	return string(b)
 }
-
-// background is a context for what a cleanup does when the test's own has ended.
-func background() context.Context { return context.Background() }
