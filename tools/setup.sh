@@ -49,11 +49,14 @@ ip          iproute2    iproute      iproute2     iproute2
 mount       mount       util-linux   mount        util-linux
 nft         nftables    nftables     nftables     nftables
 nsenter     util-linux  util-linux   util-linux   util-linux
+setcap      libcap2-bin libcap       libcap-utils libcap
 setpriv     util-linux  util-linux   setpriv      util-linux
 shellcheck  shellcheck  ShellCheck   shellcheck   shellcheck
 strace      strace      strace       strace       strace
 systemd-analyze  systemd systemd     -            systemd
+sysctl      procps      procps-ng    procps       procps-ng
 traceroute  traceroute  traceroute   traceroute   traceroute
+unshare     util-linux  util-linux   util-linux   util-linux
 '
 case $1 in
 run) needs=$needs_run ;;
