@@ -148,6 +148,25 @@ func (a answer) want(t *testing.T, status int, says ...string) {
 	}
 }
 
+// archived writes a report into the node's archive, as run does.
+func (n *node) archived(reports ...*report.Report) {
+	n.t.Helper()
+	w, err := archive.OpenWriter(n.archive, "Asia/Hong_Kong")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, r := range reports {
+		if err := w.Write(r); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func newID(at time.Time) ulid.ULID { return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()) }
+
 // sample is the report of a short trace with one lost probe.
 func sample(id ulid.ULID, accepted time.Time, change ...func(*report.Request)) *report.Report {
 	us := func(n int64) *int64 { return &n }

@@ -200,8 +200,9 @@ func (s *site) waitFor(ctx context.Context, id ulid.ULID) (archive.Entry, bool) 
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		if e, err := s.Archive.Find(id.String()); err == nil {
-			return e, true
+		if has, err := s.Archive.Has(id); err == nil && has {
+			e, err := s.Archive.Find(id.String())
+			return e, err == nil
 		}
 		select {
 		case <-ctx.Done():

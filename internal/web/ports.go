@@ -24,6 +24,7 @@ type Archive interface {
 	Location() *time.Location                  // in which days are counted
 	Days() ([]archive.Date, error)             // newest first
 	Day(archive.Date) ([]archive.Entry, error) // newest first
+	Has(ulid.ULID) (bool, error)               // cheap to ask again and again
 	Find(ref string) (archive.Entry, error)
 	Load(archive.Entry) (*report.Report, error)
 	JSON(archive.Entry) ([]byte, error) // as it was written

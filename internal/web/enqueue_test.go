@@ -1,0 +1,257 @@
+package web
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/mtrq/mtrq/spool"
+)
+
+const form = "Content-Type: application/x-www-form-urlencoded"
+
+func TestEnqueue(t *testing.T) {
+	for _, tt := range []struct {
+		name               string
+		method, path, body string
+		header             []string
+		want               spool.Job
+	}{
+		{"GET", "GET", "/api/mtr?ip=203.0.113.7", "", nil, spool.Job{Target: "203.0.113.7"}},
+		{"GET with all", "GET", "/api/mtr?ip=203.0.113.7&event=e1&reason=loss+over+20+%25&protocol=tcp&port=443&size=60&tos=8&family=4&interval=200ms&rounds=7&max_ttl=9&tag=a%3Db", "", nil,
+			spool.Job{Target: "203.0.113.7", Event: "e1", Reason: "loss over 20 %", Protocol: "tcp", Port: 443, Size: 60, TOS: 8, Family: "4", Interval: 200 * time.Millisecond, Rounds: 7, MaxTTL: 9, Tags: map[string]string{"a": "b"}}},
+		{"GET IPv6", "GET", "/api/mtr?ip=[2001:db8::7]", "", nil, spool.Job{Target: "2001:db8::7"}},
+		{"GET name", "GET", "/api/mtr?ip=edge.example.net", "", nil, spool.Job{Target: "edge.example.net"}},
+		{"POST form", "POST", "/api/mtr", "ip=203.0.113.7&event=e2", []string{form}, spool.Job{Target: "203.0.113.7", Event: "e2"}},
+		{"POST query and form", "POST", "/api/mtr?ip=203.0.113.7", "event=e3", []string{form}, spool.Job{Target: "203.0.113.7", Event: "e3"}},
+		{"POST query only", "POST", "/api/mtr?ip=203.0.113.7", "", nil, spool.Job{Target: "203.0.113.7"}},
+		{"from an own page", "POST", "/api/mtr?ip=203.0.113.7", "", []string{"Sec-Fetch-Site: same-origin"}, spool.Job{Target: "203.0.113.7"}},
+		{"JSON", "POST", "/api/v1/jobs", `{"target":"203.0.113.7","reason":"why","protocol":"udp","port":33434,"interval":"1s","tags":{"a":"b"}}`, []string{"Content-Type: application/json"},
+			spool.Job{Target: "203.0.113.7", Reason: "why", Protocol: "udp", Port: 33434, Interval: time.Second, Tags: map[string]string{"a": "b"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := newNode(t)
+			n.tracing()
+			before := time.Now()
+			a := n.do(tt.method, tt.path, tt.body, tt.header...)
+			a.want(t, http.StatusAccepted)
+			claims := n.claims()
+			if len(claims) != 1 {
+				t.Fatalf("%d jobs in the spool, want 1", len(claims))
+			}
+			got := claims[0].Job
+			want := tt.want.WithDefaults()
+			want.Source, want.By, want.ID = "http", "127.0.0.1", got.ID
+			if d := cmp.Diff(want, got, cmpopts.IgnoreFields(spool.Job{}, "Accepted"), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("job (-want +got):\n%s", d)
+			}
+			if got.Accepted.Before(before) {
+				t.Errorf("accepted %s, before it was asked for at %s", got.Accepted, before)
+			}
+			id := got.ID.String()
+			if loc := a.Header.Get("Location"); loc != "/r/"+id {
+				t.Errorf("Location %q", loc)
+			}
+			if a.Header.Get("Content-Type") == appJSON {
+				a.want(t, 202, `"id":"`+id+`"`, `"url":"`+n.http.URL+"/r/"+id+`"`, `"tracing":true`)
+				return
+			}
+			if want := id + " " + n.http.URL + "/r/" + id + "\n"; a.body != want {
+				t.Errorf("body %q, want %q", a.body, want)
+			}
+		})
+	}
+}
+
+func TestEnqueueRefuses(t *testing.T) {
+	const ok = "/api/mtr?ip=203.0.113.7"
+	const js = "Content-Type: application/json"
+	for _, tt := range []struct {
+		name               string
+		method, path, body string
+		header             []string
+		status             int
+		code               string
+	}{
+		{"HEAD causes no trace", "HEAD", ok, "", nil, 405, ""},
+		{"PUT", "PUT", ok, "", nil, 405, codeMethod},
+		{"OPTIONS, a preflight", "OPTIONS", ok, "", []string{"Origin: http://evil.example"}, 405, codeMethod},
+		{"rebound name", "GET", ok, "", []string{"Host: evil.example:8081"}, 403, codeHost},
+		{"foreign page", "GET", ok, "", []string{"Sec-Fetch-Site: cross-site"}, 403, codeOrigin},
+		{"foreign form", "POST", "/api/mtr", "ip=203.0.113.7", []string{form, "Origin: http://evil.example"}, 403, codeOrigin},
+		{"prefetch", "GET", ok, "", []string{"Sec-Purpose: prefetch;prerender"}, 403, codeOrigin},
+		{"through a proxy", "GET", ok, "", []string{"X-Forwarded-For: 127.0.0.1"}, 403, codeClient},
+		{"through a proxy, Via", "GET", ok, "", []string{"Via: 1.1 squid"}, 403, codeClient},
+		{"empty ip", "GET", "/api/mtr?ip=", "", nil, 400, codeTarget},
+		{"no parameters", "GET", "/api/mtr", "", nil, 400, codeTarget},
+		{"semicolon", "GET", ok + ";reboot", "", nil, 400, codeParameter},
+		{"bad percent", "GET", "/api/mtr?ip=%zz", "", nil, 400, codeParameter},
+		{"in query and form", "POST", ok, "ip=203.0.113.8", []string{form}, 400, codeParameter},
+		{"form without its type", "POST", "/api/mtr", "ip=203.0.113.7", nil, 415, codeMedia},
+		{"form of text/plain", "POST", "/api/mtr", "ip=203.0.113.7", []string{"Content-Type: text/plain"}, 415, codeMedia},
+		{"JSON at the wrong door", "POST", "/api/mtr", `{"target":"203.0.113.7"}`, []string{js}, 415, codeMedia},
+		{"form beyond 64 KiB", "POST", "/api/mtr", "ip=203.0.113.7&reason=" + strings.Repeat("x", maxForm), []string{form}, 413, codeTooLarge},
+		{"loopback", "GET", "/api/mtr?ip=127.0.0.1", "", nil, 403, codePolicy},
+		{"loopback as IPv4 in IPv6", "GET", "/api/mtr?ip=::ffff:127.0.0.1", "", nil, 403, codePolicy},
+		{"link-local", "GET", "/api/mtr?ip=fe80::1", "", nil, 403, codePolicy},
+		{"multicast", "GET", "/api/mtr?ip=224.0.0.1", "", nil, 403, codePolicy},
+		{"broadcast", "GET", "/api/mtr?ip=255.255.255.255", "", nil, 403, codePolicy},
+		{"unspecified", "GET", "/api/mtr?ip=::", "", nil, 403, codePolicy},
+		{"denied by [targets]", "GET", "/api/mtr?ip=198.18.5.9", "", nil, 403, codePolicy},
+		{"port outside [serve] ports", "GET", ok + "&protocol=tcp&port=22", "", nil, 403, codePolicy},
+		{"JSON of another type", "POST", "/api/v1/jobs", `{"target":"203.0.113.7"}`, []string{form}, 415, codeMedia},
+		{"JSON, unknown key", "POST", "/api/v1/jobs", `{"target":"203.0.113.7","reson":"x"}`, []string{js}, 400, codeBody},
+		{"JSON, two values", "POST", "/api/v1/jobs", `{"target":"203.0.113.7"}{}`, []string{js}, 400, codeBody},
+		{"JSON, no target", "POST", "/api/v1/jobs", `{}`, []string{js}, 400, codeTarget},
+		{"JSON, shell in target", "POST", "/api/v1/jobs", `{"target":"$(reboot)"}`, []string{js}, 400, codeTarget},
+		{"JSON, port 0", "POST", "/api/v1/jobs", `{"target":"203.0.113.7","protocol":"tcp","port":0}`, []string{js}, 400, codeJob},
+		{"JSON, loopback", "POST", "/api/v1/jobs", `{"target":"::1"}`, []string{js}, 403, codePolicy},
+		{"JSON, GET", "GET", "/api/v1/jobs", "", nil, 405, codeMethod},
+		{"JSON, parameters", "POST", "/api/v1/jobs?reason=x", `{"target":"203.0.113.7"}`, []string{js}, 400, codeParameter},
+		{"batch, empty", "POST", "/api/v1/jobs", `{"jobs":[]}`, []string{js}, 400, codeBody},
+		{"batch, one bad", "POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7"},{"target":"a b"}]}`, []string{js}, 400, codeTarget},
+		{"batch, one refused", "POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7"},{"target":"127.0.0.1"}]}`, []string{js}, 403, codePolicy},
+		{"batch, mixed", "POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7"},{"target":"203.0.113.8","reason":"x"}]}`, []string{js}, 400, codeBody},
+		{"batch, key beside jobs", "POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7"}],"reason":"x"}`, []string{js}, 400, codeBody},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := newNode(t)
+			a := n.do(tt.method, tt.path, tt.body, tt.header...)
+			a.want(t, tt.status, tt.code)
+			if tt.status == 405 && a.Header.Get("Allow") == "" {
+				t.Error("405 without Allow")
+			}
+			if c := n.claims(); len(c) != 0 {
+				t.Errorf("refused, but in the spool: %+v", c[0].Job)
+			}
+		})
+	}
+}
+
+func TestEnqueueBatch(t *testing.T) {
+	n := newNode(t)
+	n.tracing()
+	a := n.do("POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7","reason":"storm"},{"target":"2001:db8::7","reason":"storm"}]}`, "Content-Type: application/json")
+	a.want(t, 202)
+	var got struct {
+		Jobs []struct{ Target, ID, URL string }
+	}
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
+		t.Fatal(err)
+	}
+	claims := n.claims()
+	if len(got.Jobs) != 2 || len(claims) != 2 {
+		t.Fatalf("%d answered, %d in the spool, want 2", len(got.Jobs), len(claims))
+	}
+	for i, c := range claims {
+		if c.ID.String() != got.Jobs[i].ID || c.Job.Target != got.Jobs[i].Target || c.Job.Reason != "storm" {
+			t.Errorf("job %d: answered %+v, in the spool %+v", i, got.Jobs[i], c.Job)
+		}
+	}
+}
+
+func TestEnqueueSaysThatNobodyTraces(t *testing.T) {
+	n := newNode(t)
+	a := n.get("/api/mtr?ip=203.0.113.7")
+	a.want(t, 202, "nobody is tracing")
+	if lines := strings.Split(strings.TrimSuffix(a.body, "\n"), "\n"); len(lines) != 2 || !strings.Contains(lines[0], " http://") {
+		t.Errorf("want ID and link in the first line, the rest in the second:\n%s", a.body)
+	}
+	if err := n.spool.WriteRunState(spool.RunState{At: time.Now().Add(-6 * time.Second), State: "running"}); err != nil {
+		t.Fatal(err)
+	}
+	n.get("/api/mtr?ip=203.0.113.7").want(t, 202, "nobody is tracing")
+	n.tracing()
+	if a := n.get("/api/mtr?ip=203.0.113.7"); strings.Contains(a.body, "nobody") {
+		t.Errorf("run is here, but:\n%s", a.body)
+	}
+	n.get("/api/mtr?ip=203.0.113.7", "Accept: application/json").want(t, 202, `"tracing":true`)
+}
+
+func TestEnqueueLinksUsePublicURL(t *testing.T) {
+	n := newNode(t, func(s *Server) { s.PublicURL = publicURLs(t, "https://mtr.example.net/", "http://hk1.example.net") })
+	n.get("/api/mtr?ip=203.0.113.7", "Host: hk1.example.net").want(t, 202, " https://mtr.example.net/r/")
+}
+
+func TestSpoolFull(t *testing.T) {
+	full, err := spool.Open(t.TempDir(), spool.Options{ReserveBytes: math.MaxUint64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newNode(t, func(s *Server) { s.Spool = full })
+	a := n.get("/api/mtr?ip=203.0.113.7")
+	a.want(t, 507, codeFull)
+	if a.Header.Get("Retry-After") == "" {
+		t.Error("507 without Retry-After")
+	}
+}
+
+func TestSpoolBroken(t *testing.T) {
+	n := newNode(t)
+	if err := os.Remove(filepath.Join(n.spool.Dir(), "new")); err != nil {
+		t.Fatal(err)
+	}
+	a := n.get("/api/mtr?ip=203.0.113.7")
+	a.want(t, 503, codeUnavailable)
+	if a.Header.Get("Retry-After") == "" {
+		t.Error("503 without Retry-After")
+	}
+	if strings.Contains(a.body, n.spool.Dir()) {
+		t.Errorf("a path of this machine in the answer:\n%s", a.body)
+	}
+}
+
+func TestProblemForms(t *testing.T) {
+	n := newNode(t)
+	text := n.get("/api/mtr?ip=")
+	text.want(t, 400, "mtrq: bad-target: parameter ip is empty\nhint: in a Zabbix command use {HOST.CONN}")
+	js := n.get("/api/mtr?ip=", "Accept: application/json")
+	js.want(t, 400)
+	if got := js.Header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("Content-Type %q", got)
+	}
+	var p problemJSON
+	if err := json.Unmarshal([]byte(js.body), &p); err != nil {
+		t.Fatal(err)
+	}
+	if p.Status != 400 || p.Code != codeTarget || p.Hint == "" || p.Title != "Bad Request" {
+		t.Errorf("problem %+v", p)
+	}
+	html := n.get("/api/mtr?ip=<b>%1b[31m", "Accept: text/html")
+	html.want(t, 400, "bad-target", "&lt;b&gt;")
+	if strings.ContainsAny(html.body, "\x1b") || strings.Contains(html.body, "<b>") {
+		t.Errorf("a stranger's words got through:\n%s", html.body)
+	}
+}
+
+// TestWait: the caller gets its report, made meanwhile by somebody else.
+func TestWait(t *testing.T) {
+	n := newNode(t)
+	n.tracing()
+	got := make(chan answer)
+	go func() { got <- n.get("/api/mtr?ip=203.0.113.7&wait=60") }()
+	var claims []*spool.Claim
+	for len(claims) == 0 {
+		claims = n.claims() // ends with the test's own deadline at the latest
+	}
+	n.archived(sample(claims[0].ID, claims[0].Job.Accepted))
+	a := <-got
+	id := claims[0].ID.String()
+	a.want(t, 200, id+" "+n.http.URL+"/r/"+id+"\n", "203.0.113.7", "Loss%")
+	if a.Header.Get("Location") != "/r/"+id {
+		t.Errorf("Location %q", a.Header.Get("Location"))
+	}
+}
+
+func TestWaitEnds(t *testing.T) {
+	n := newNode(t)
+	n.tracing()
+	n.get("/api/mtr?ip=203.0.113.7&wait=1").want(t, 202, "/r/")
+}
