@@ -96,7 +96,7 @@ func (l *lines) pop(turns bool) *Handle {
 	case t.items.len() == 0:
 		l.turns.pop()
 		delete(l.byTrace, t.trace)
-	case turns && h.state == stateReady: // a cancelled one is no turn
+	case turns && h.state != stateDone: // a cancelled one is no turn
 		l.turns.push(l.turns.pop())
 	}
 	return h

@@ -59,7 +59,8 @@ func (s *successors) learn(target, prev, next netip.Addr, now time.Time) {
 	s.after[prev] = f
 }
 
-// forget makes room: what is old first, and where all is new, anything.
+// forget makes room for many: what is old, and where that is too little,
+// anything, as looking for it each time would cost more than it is worth.
 func (s *successors) forget(now time.Time) {
 	for a, f := range s.after {
 		if now.Sub(f.seen) >= followerAge {
@@ -67,7 +68,7 @@ func (s *successors) forget(now time.Time) {
 		}
 	}
 	for a := range s.after {
-		if len(s.after) < maxFollowers {
+		if len(s.after) < maxFollowers*7/8 {
 			return
 		}
 		delete(s.after, a)

@@ -18,6 +18,7 @@ type wheel struct {
 	used  [wheelSlots / 64]uint64 // a bit for each slot that holds something
 	start time.Time
 	tick  int64 // everything due up to here has been handed out
+	out   []*Handle
 }
 
 func newWheel(now time.Time) *wheel { return &wheel{start: now} }
@@ -57,7 +58,16 @@ func (w *wheel) remove(h *Handle) {
 // advance takes out every probe that is due and hands it to f, which may add
 // it again.
 func (w *wheel) advance(now time.Time, f func(*Handle)) {
-	last := int64(now.Sub(w.start) / wheelTick)
+	w.takeDue(int64(now.Sub(w.start) / wheelTick))
+	// Only now, as the wheel reaches from where it stands.
+	for i, h := range w.out {
+		w.out[i] = nil
+		f(h)
+	}
+	w.out = w.out[:0]
+}
+
+func (w *wheel) takeDue(last int64) {
 	for w.tick < last {
 		due, ok := w.nextTick()
 		if !ok || due > last {
@@ -65,11 +75,9 @@ func (w *wheel) advance(now time.Time, f func(*Handle)) {
 			return
 		}
 		w.tick = due
-		h := w.slots[due%wheelSlots]
-		for h != nil {
+		for h := w.slots[due%wheelSlots]; h != nil; h = w.slots[due%wheelSlots] {
 			w.remove(h)
-			f(h)
-			h = w.slots[due%wheelSlots]
+			w.out = append(w.out, h)
 		}
 	}
 }
