@@ -23,6 +23,9 @@ var (
 	ErrExists   = errors.New("another report with this ID is there, and reports never change")
 )
 
+// errIrregular is a link, pipe or directory where a file of ours should be.
+var errIrregular = errors.New("is no regular file")
+
 // infoName is the file that makes a directory an archive.
 const infoName = ".mtrq"
 
@@ -141,7 +144,7 @@ func openFile(root *os.Root, name string) (*os.File, error) {
 		return nil, err
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: is no regular file", name)
+		return nil, fmt.Errorf("read %s: %w", name, errIrregular)
 	}
 	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -149,7 +152,7 @@ func openFile(root *os.Root, name string) (*os.File, error) {
 	}
 	st, err = f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("read %s: is no regular file", name)
+		err = fmt.Errorf("read %s: %w", name, errIrregular)
 	}
 	if err != nil {
 		f.Close() // only read from

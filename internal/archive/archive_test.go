@@ -37,35 +37,36 @@ func makeID(t testing.TB, at time.Time, n uint64) ulid.ULID {
 	return id
 }
 
-// makeReport is a report of three probes to a target, the first one lost.
+// makeReport is the report of a trace that sent three probes straight to
+// the target, the first one lost, and found it at TTL 3; or of a name that
+// did not resolve.
 func makeReport(t testing.TB, at time.Time, n uint64, target string) *report.Report {
 	t.Helper()
-	id, rtt, ttl, first := makeID(t, at, n), int64(9050), 3, 7.8
-	r := &report.Report{Evidence: report.Evidence{
-		Schema:   report.Schema,
-		ID:       id,
-		Ended:    report.EndedComplete,
-		Requests: []report.Request{{ID: id, Accepted: at, Source: "cli", Reason: "test <&>", AskedToFirstProbe: &first, Freshness: report.InEvent}},
-		Node:     report.Node{Name: "hk1"},
-		Target:   report.Target{Asked: target, Protocol: "icmp", Size: 64, MaxTTL: 30, Interval: 1000},
-		Times:    report.Times{Accepted: at, Started: at.Add(8 * time.Millisecond)},
-		Hops:     []report.Hop{},
-		Verdict:  report.Verdict{Class: report.RealLoss, Grade: report.Weak, Sentence: "test", RulesVersion: report.RulesVersion},
-	}}
-	ev := &r.Evidence
+	id := makeID(t, at, n)
+	reqs := []report.Request{{ID: id, Accepted: at, Source: "cli", Reason: "test <&>"}}
+	asked := report.Target{Asked: target, Protocol: "icmp", Size: 64, MaxTTL: 30, Interval: 1000}
+	events := []report.Event{{E: report.EventEnd, Ended: report.EndedFailed, Error: "name does not resolve"}}
 	if addr, err := netip.ParseAddr(target); err == nil {
-		zero := 0
-		ev.Target.Address, ev.Target.TTL, ev.Target.State = addr, &ttl, report.Reached
-		ev.Addresses = []netip.Addr{addr}
-		ev.Ping = report.Series{
-			TxMS:   []float64{0, 200, 400},
-			RTTUS:  []*int64{nil, &rtt, &rtt},
-			LateUS: []*int64{nil, nil, nil},
-			Addr:   []*int{nil, &zero, &zero},
-			Answer: "-rr",
+		asked.Address = addr.WithZone("").Unmap()
+		us, router := int64(9050), netip.MustParseAddr("198.18.0.1")
+		p := func(n, ttl int, ms float64, kind report.Kind, from netip.Addr) {
+			e := report.Event{E: report.EventProbe, N: n, TTL: ttl, MS: ms, DeadlineMS: 1000, Kind: kind, Addr: from}
+			if kind != report.KindLost {
+				e.US = &us
+			}
+			events = append(events, e)
 		}
-	} else {
-		ev.Target.State, ev.Ended = report.Unresolved, report.EndedFailed
+		events = []report.Event{{E: report.EventStart, At: at.Add(8 * time.Millisecond), Schema: 1, Node: "hk1", Target: &asked}}
+		p(0, 0, 0.5, report.KindLost, netip.Addr{})
+		p(1, 1, 0.6, report.KindExpired, router)
+		p(2, 2, 0.7, report.KindLost, netip.Addr{})
+		p(3, 3, 0.8, report.KindReply, asked.Address)
+		p(4, 0, 150, report.KindReply, asked.Address)
+		events = append(events, report.Event{E: report.EventEnd, MS: 1500, Ended: report.EndedComplete})
+	}
+	r, err := report.Fold(reqs, report.Node{Name: "hk1"}, events, report.Options{Target: asked})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return r
 }
@@ -200,12 +201,12 @@ func TestWriteAndRead(t *testing.T) {
 	if d := cmp.Diff([]ulid.ULID{six.Evidence.ID, joined.ID, one.Evidence.ID}, idsOf(entries)); d != "" {
 		t.Errorf("day -want +got\n%s", d)
 	}
-	lost, sent, avg, ttl, first := 1, 3, int64(9050), 3, 7.8
+	lost, sent, avg, ttl, first := 1, 3, int64(9050), 3, 8.5
 	wantEntry := Entry{
 		ID: joined.ID, At: joined.Accepted, Node: "hk1", Target: netip.MustParseAddr("203.0.113.7"), Asked: "203.0.113.7",
 		Protocol: "icmp", Source: "cli", Reason: "test <&>", Tags: map[string]string{"circuit": "GZ-2231"},
 		State: report.Reached, Ended: report.EndedComplete, TTL: &ttl, Lost: &lost, Sent: &sent, AvgUS: &avg,
-		Verdict: report.RealLoss, Grade: report.Weak, Freshness: report.Tail, AskedToFirstProbe: &first,
+		Verdict: one.Evidence.Verdict.Class, Grade: one.Evidence.Verdict.Grade, Freshness: report.Tail, AskedToFirstProbe: &first,
 		File: "14/140532+0800_203.0.113.7_" + one.Evidence.ID.String(), Day: Date{2026, 11, 23},
 	}
 	found, err := a.Find(strings.ToLower(joined.ID.String()))

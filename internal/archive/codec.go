@@ -1,24 +1,21 @@
 package archive
 
 import (
-	"encoding/json"
+	"bytes"
 
 	"github.com/mtrq/mtrq/report"
 )
 
 // encodeReport is the .json of a report.
 func encodeReport(r *report.Report) ([]byte, error) {
-	data, err := json.Marshal(r)
-	return append(data, '\n'), err
+	var buf bytes.Buffer
+	err := report.Encode(&buf, r)
+	return buf.Bytes(), err
 }
 
 // decodeReport reads a .json.
 func decodeReport(data []byte) (*report.Report, error) {
-	var r report.Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, err
-	}
-	return &r, nil
+	return report.Decode(bytes.NewReader(data))
 }
 
 // textOf is the .txt of a report.

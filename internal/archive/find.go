@@ -136,7 +136,7 @@ func (t *tree) dayWith(day Date, prefix string) ([]Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-	case !errors.Is(err, fs.ErrNotExist):
+	case !noIndex(err):
 		return nil, err
 	}
 	t.eachReport(day, func(file string, n parsedName) {

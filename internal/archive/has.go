@@ -59,6 +59,13 @@ func (a *Archive) Has(id ulid.ULID) (bool, error) {
 }
 
 func (a *Archive) dayHas(t *tree, day Date, id ulid.ULID) (bool, error) {
+	st, err := t.root.Lstat(day.Path())
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !st.IsDir() {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for report %s: %w", id, err)
+	}
 	s := a.cache[day]
 	if s == nil {
 		if len(a.cache) >= maxCachedDays {
@@ -102,7 +109,7 @@ func (s *daySet) hour(t *tree, day Date, hour string, id ulid.ULID) bool {
 // update reads what was added to a day's index since.
 func (s *indexSet) update(root *os.Root, day Date) error {
 	f, err := openFile(root, day.Path()+"/"+indexName)
-	if errors.Is(err, fs.ErrNotExist) {
+	if noIndex(err) {
 		*s = indexSet{}
 		return nil
 	}

@@ -180,7 +180,7 @@ func (q Query) limit(entries []Entry) []Entry {
 func (t *tree) day(day Date) ([]Entry, error) {
 	path := day.Path() + "/" + indexName
 	f, err := openFile(t.root, path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if noIndex(err) {
 		return t.dayByNames(day), nil
 	}
 	if err != nil {
@@ -192,6 +192,12 @@ func (t *tree) day(day Date) ([]Entry, error) {
 		return nil, err
 	}
 	return newestFirst(entries), nil
+}
+
+// noIndex says that readers must do without an index. A strange thing in
+// its place hides no other day.
+func noIndex(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errIrregular)
 }
 
 // dayByNames makes entries of what the names of files tell.
