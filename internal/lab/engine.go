@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,8 +15,8 @@ const (
 	slotLen   = 2048  // headroom, a packet of tunMTU octets, an extension
 	slotCount = 32768 // packets in the air at once; memory is used only by as many as ever were
 
-	// busyNs is the shortest sleep of a writer that has just slept: arming a timer costs more than writing an answer,
-	// so that under load answers leave in twos and threes, up to this late.
+	// busyNs is the shortest sleep of a thread that has just slept: going to sleep and waking costs more than handling a
+	// packet, so that above some 20,000/s packets are taken in twos and threes, up to this late.
 	busyNs = 50_000
 )
 
@@ -27,6 +26,7 @@ const (
 type engine struct {
 	tun   int
 	wake  int // eventfd: ends the writer's sleep
+	quit  int // eventfd: ends the reader
 	state atomic.Pointer[state]
 	truth *Truth
 
@@ -65,8 +65,14 @@ func newEngine(tun int, truth *Truth, seed uint64) (*engine, error) {
 		_ = unix.Munmap(memory)
 		return nil, fmt.Errorf("make an eventfd: %w", err)
 	}
+	quit, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Munmap(memory)
+		_ = unix.Close(wake)
+		return nil, fmt.Errorf("make an eventfd: %w", err)
+	}
 	e := &engine{
-		tun: tun, wake: wake, truth: truth, memory: memory, slots: make([]slot, slotCount),
+		tun: tun, wake: wake, quit: quit, truth: truth, memory: memory, slots: make([]slot, slotCount),
 		toWire: newRing(slotCount), toFree: newRing(slotCount), free: make([]int32, slotCount),
 	}
 	e.rng.Seed(seed, 1)
@@ -81,13 +87,15 @@ func (e *engine) start() {
 	e.threads.Go(func() { onEngineThread(e.writeLoop) })
 }
 
-// stop waits for both threads. The device must have been deleted, which ends the reader.
+// stop ends both threads.
 func (e *engine) stop() {
 	e.stopping.Store(true)
-	e.wakeWriter()
+	signalEvent(e.quit)
+	signalEvent(e.wake)
 	e.threads.Wait()
 	_ = unix.Munmap(e.memory)
 	_ = unix.Close(e.wake)
+	_ = unix.Close(e.quit)
 }
 
 // buf is the memory of a slot.
@@ -97,7 +105,9 @@ func (e *engine) buf(i int32) []byte {
 
 // readLoop takes packets from the kernel until the device is gone.
 func (e *engine) readLoop() {
-	spare := make([]byte, slotLen) // what is read while no slot is left
+	spare := make([]byte, slotLen)      // what is read while no slot is left
+	lastWoken, found := int64(0), false // when the last wait ended, and whether a packet came since
+	fds := []unix.PollFd{{Fd: int32(e.tun), Events: unix.POLLIN}, {Fd: int32(e.quit), Events: unix.POLLIN}}
 	for {
 		for {
 			i, ok := e.toFree.pop()
@@ -110,13 +120,20 @@ func (e *engine) readLoop() {
 		if len(e.free) > 0 {
 			buf = e.buf(e.free[len(e.free)-1])
 		}
-		n, err := unix.Read(e.tun, buf[headroom:headroom+tunMTU])
-		if err == unix.EINTR || err == unix.EAGAIN {
+		n, errno := quickCall(unix.SYS_READ, e.tun, buf[headroom:headroom+tunMTU])
+		if errno == unix.EAGAIN || errno == unix.EINTR {
+			if found && e.truth.clock.nowNs()-lastWoken < busyNs {
+				nap(busyNs) // wakes without the sender's doing, for which it would pay with an interrupt
+			} else if waitFor(fds, math.MaxInt64); fds[1].Revents != 0 {
+				return
+			}
+			lastWoken, found = e.truth.clock.nowNs(), false
 			continue
 		}
-		if err != nil || n == 0 {
-			return
+		if errno != 0 || n == 0 {
+			return // the device is gone
 		}
+		found = true
 		now := time.Now()
 		nowNs := int64(now.Sub(e.truth.clock.base))
 		if len(e.free) == 0 {
@@ -132,7 +149,7 @@ func (e *engine) readLoop() {
 		dueNs := s.dueNs // the slot is the writer's after the push
 		e.toWire.push(i)
 		if dueNs < e.sleepUntil.Load() {
-			e.wakeWriter()
+			signalEvent(e.wake)
 		}
 	}
 }
@@ -163,17 +180,12 @@ func (e *engine) writeLoop() {
 		e.sleepUntil.Store(next)
 		// A slot pushed before the store was not followed by a wake: look once more.
 		if e.toWire.empty() && !e.stopping.Load() {
-			var timeout *unix.Timespec
-			if next != math.MaxInt64 {
-				wait := next - now
-				if now-lastWoken < busyNs {
-					wait = max(wait, busyNs)
-				}
-				ts := unix.NsecToTimespec(wait)
-				timeout = &ts
+			wait := next - now
+			if now-lastWoken < busyNs {
+				wait = max(wait, busyNs)
 			}
-			if n, _ := unix.Ppoll(fds, timeout, nil); n > 0 {
-				_, _ = unix.Read(e.wake, counter[:])
+			if waitFor(fds, wait); fds[0].Revents != 0 {
+				_, _ = quickCall(unix.SYS_READ, e.wake, counter[:])
 			}
 			lastWoken = e.truth.clock.nowNs()
 		}
@@ -189,43 +201,10 @@ func (e *engine) send(i int32, nowNs int64) {
 		s.rec.answeredNs.Store(nowNs)
 		s.rec = nil
 	}
-	// A write never blocks, so the scheduler need not hear of it. It fails only while the device is down or gone.
-	b := e.buf(i)[s.answer.off : s.answer.off+s.answer.n]
-	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(e.tun), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	// It fails only while the device is down or gone.
+	_, _ = quickCall(unix.SYS_WRITE, e.tun, e.buf(i)[s.answer.off:s.answer.off+s.answer.n])
 	e.toFree.push(i)
-}
-
-func (e *engine) wakeWriter() {
-	one := [8]byte{1} // native endian matters not: any value but zero wakes
-	_, _ = unix.Write(e.wake, one[:])
 }
 
 // random32 is 32 random bits.
 func (e *engine) random32() uint64 { return e.rng.Uint64() >> 32 }
-
-// bucket is the state of a router's limit.
-type bucket struct {
-	limit  Limit
-	tokens float64
-	lastNs int64
-}
-
-// take says whether the limit allows one more message at nowNs. A changed limit begins with a full bucket.
-func (b *bucket) take(l Limit, nowNs int64) bool {
-	if l.Burst <= 0 {
-		b.limit = l
-		return true
-	}
-	if b.limit != l {
-		*b = bucket{limit: l, tokens: float64(l.Burst), lastNs: nowNs}
-	}
-	if nowNs > b.lastNs { // packets with jitter may reach a router out of order
-		b.tokens = min(float64(l.Burst), b.tokens+float64(nowNs-b.lastNs)*l.PerSecond/1e9)
-		b.lastNs = nowNs
-	}
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
-}

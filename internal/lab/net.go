@@ -110,10 +110,6 @@ func (n *Net) Close() error {
 	}
 	n.closed = true
 	var errs error
-	if n.tun >= 0 {
-		// Deleting the device ends the reader, which blocks in read.
-		errs = errors.Join(errs, n.space.Do(deleteTUN))
-	}
 	if n.engine != nil {
 		n.engine.stop()
 	}

@@ -19,10 +19,10 @@ const (
 	tunQueue = 32768
 )
 
-// openTUN makes the layer 3 device inside the calling thread's namespace. Its descriptor blocks on read; packets
-// have no extra header. The device goes away with the descriptor.
+// openTUN makes the layer 3 device inside the calling thread's namespace. Its descriptor does not block;
+// packets have no extra header. The device goes away with the descriptor.
 func openTUN() (int, error) {
-	fd, err := unix.Open(tunPath, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(tunPath, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", tunPath, err)
 	}
@@ -100,15 +100,6 @@ func loopbackUp() error {
 		return fmt.Errorf("set lo up: %w", err)
 	}
 	return nil
-}
-
-// deleteTUN removes the device, which ends a read that blocks on it.
-func deleteTUN() error {
-	link, err := netlink.LinkByName(tunName)
-	if err != nil {
-		return fmt.Errorf("find device %s: %w", tunName, err)
-	}
-	return netlink.LinkDel(link)
 }
 
 func ipNet(a netip.Addr, bits int) *net.IPNet {
