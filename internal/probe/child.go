@@ -75,13 +75,13 @@ func (p *process) end() (err error) {
 
 // greet asks what the process can do, and makes it pass over the sequence
 // numbers that are not for it.
-func (p *process) greet(lines *lineReader) error {
+func (p *process) greet(lines *lineReader, timeout time.Duration) error {
 	var b []byte
 	b = fmt.Appendf(b, "%d check-support feature version\n", tokenAsk)
 	for i, name := range featureNames {
 		b = fmt.Appendf(b, "%d check-support feature %s\n", tokenAsk+1+i, name)
 	}
-	deadline := time.Now().Add(startTimeout)
+	deadline := time.Now().Add(timeout)
 	if err := errors.Join(p.stdin.SetWriteDeadline(deadline), p.stdout.SetReadDeadline(deadline)); err != nil {
 		return fmt.Errorf("ask mtr-packet for its features: %w: %w", ErrProcess, err)
 	}

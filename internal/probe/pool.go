@@ -96,7 +96,7 @@ func (p *pool) maintain(ctx context.Context, now time.Time, tcpWaiting bool) {
 	var load, room, stuck, ready [2]int
 	for _, c := range p.procs {
 		k := kindOf(c.tcp)
-		if why := c.hung(now); why != "" && !c.killed {
+		if why := c.hung(now, p.opt.word); why != "" && !c.killed {
 			p.log.Warn("mtr-packet killed", "err", why)
 			c.kill(fmt.Errorf("mtr-packet was killed: %s: %w", why, ErrProcess))
 		}
@@ -197,7 +197,7 @@ func (p *pool) child(ctx context.Context, tcp bool, lane int) {
 	c.tcp, c.lane = tcp, lane
 	defer context.AfterFunc(ctx, func() { _ = c.cmd.Process.Kill() })()
 	lines := &lineReader{r: c.stdout}
-	if err := c.greet(lines); err != nil {
+	if err := c.greet(lines, p.opt.greet); err != nil {
 		c.end()
 		p.inbox.child(childNews{tcp: tcp, lane: lane, err: err})
 		return

@@ -46,7 +46,7 @@ const (
 )
 
 const (
-	startTimeout = 5 * time.Second // to the last answer of check-support
+	greetTimeout = 5 * time.Second // to the last answer of check-support
 	wordTimeout  = 3 * time.Second // to the last word on a probe, mtr-packet's own being 1 s
 	leaveTimeout = 5 * time.Second // to the end after stdin was closed
 	idleTimeout  = 30 * time.Second
@@ -244,7 +244,7 @@ func (p *process) flush(now time.Time) error {
 }
 
 // hung says in words why the process has to be given up, or nothing.
-func (p *process) hung(now time.Time) string {
+func (p *process) hung(now time.Time, wordTimeout time.Duration) string {
 	switch {
 	case p.garbage > maxGarbage:
 		return "it writes lines that are no answers"

@@ -25,9 +25,12 @@ type Options struct {
 	Now func() time.Time
 	Log *slog.Logger
 
-	env  []string      // of the children, for tests
-	proc string        // /proc, for tests
-	idle time.Duration // idleTimeout, for tests
+	// For tests.
+	env   []string      // of the children
+	proc  string        // /proc
+	idle  time.Duration // idleTimeout
+	word  time.Duration // wordTimeout
+	greet time.Duration // greetTimeout
 }
 
 const (
@@ -78,6 +81,8 @@ func New(opt Options) *Scheduler {
 	setDefault(&opt.MaxProcesses, 16)
 	setDefault(&opt.proc, "/proc")
 	setDefault(&opt.idle, idleTimeout)
+	setDefault(&opt.word, wordTimeout)
+	setDefault(&opt.greet, greetTimeout)
 	if opt.Path == "" {
 		opt.Path = findPath()
 	}
