@@ -141,11 +141,14 @@ func (p homePage) text() []byte {
 	return b.Bytes()
 }
 
-// millis writes milliseconds as people read them: "2.9 ms", "1.2 s".
+// millis writes milliseconds as people read them: "2.9 ms", "812 ms", "1.2 s".
 func millis(ms float64) string {
 	d := time.Duration(ms * float64(time.Millisecond))
-	if d >= time.Second {
+	switch {
+	case d >= time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d >= 100*time.Millisecond:
+		return fmt.Sprintf("%.0f ms", ms)
 	}
 	return fmt.Sprintf("%.1f ms", ms)
 }

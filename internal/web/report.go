@@ -98,9 +98,13 @@ type reportPage struct {
 	LossClass               string
 	Facts                   []fact
 	Requests                []requestView
-	Text                    string
+	Table, Below            string // the report as text: mtr's table, and what we say below it
 	Links                   []link
 }
+
+// longTime is a time as people read it: in the report's own zone, as in
+// its text, and never without the offset.
+const longTime = "2006-01-02 15:04:05 -07:00"
 
 type fact struct{ Name, Value string }
 type link struct{ Name, URL string }
@@ -126,12 +130,14 @@ func (s *site) reportPage(rep *report.Report) reportPage {
 		Sentence: clean(verdict.Sentence), Grade: clean(string(verdict.Grade)), Settle: clean(verdict.Settle),
 		LossClass: classOf(verdict.Class),
 	}
-	p.Text = report.Text(rep)
+	// The table is as wide as its addresses and scrolls; the sentences
+	// below it wrap.
+	p.Table, p.Below, _ = strings.Cut(report.Text(rep), "\n\n")
 	p.Facts = facts(
 		"Node", ev.Node.Name+optional(", %s", ev.Node.Place),
 		"From", addrWords(ev.Node.Source.IsValid(), ev.Node.Source.String()),
 		"Probes", protocolWords(ev.Target),
-		"Started", ev.Times.Started.Format(time.RFC3339),
+		"Started", ev.Times.Started.Format(longTime),
 		"Lasted", lasted(ev.Times),
 		"Ended", endedWords(ev),
 	)
@@ -140,7 +146,7 @@ func (s *site) reportPage(rep *report.Report) reportPage {
 		if ms := q.AskedToFirstProbe; ms != nil {
 			first = millis(*ms)
 		}
-		v := requestView{When: q.Accepted.Format(time.RFC3339), Facts: facts(
+		v := requestView{When: q.Accepted.Format(longTime), Facts: facts(
 			"Freshness", string(q.Freshness),
 			"Asked to first probe", first,
 			"By", q.Source+optional(", %s", q.By),
