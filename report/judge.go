@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -116,12 +117,15 @@ func (v *view) clean(d *Verdict) {
 	}
 	d.Class = Clean
 	d.Sentence = fmt.Sprintf("%s lost none of %d probes (95 %% interval 0 to %s %%).", v.name(), n, percent(d.Loss.High))
-	if limited > 0 {
+	switch {
+	case limited == 1:
+		i := slices.Index(v.limited, true)
+		at := v.endName(LinkEnd{TTL: i + 1, Addr: v.e.latest(&v.e.Hops[i].Series)})
 		d.Class = RateLimitOnly
-		d.Sentence += fmt.Sprintf(" The loss at %s before it is their own limit on answers: harmless.", plural(limited, "hop"))
-		if limited == 1 {
-			d.Sentence = strings.Replace(d.Sentence, "their own", "its own", 1)
-		}
+		d.Sentence += fmt.Sprintf(" The loss at %s is its own limit on answers: harmless.", at)
+	case limited > 1:
+		d.Class = RateLimitOnly
+		d.Sentence += fmt.Sprintf(" The losses at %d hops before it are their own limits on answers: harmless.", limited)
 	}
 }
 

@@ -112,6 +112,7 @@ func (p *printer) figures(r row) {
 	}
 	p.b = append(p.b, mark)
 	p.right(strconv.Itoa(r.stats.Sent), 5)
+	p.b = append(p.b, ' ')
 	if t := r.stats.RTT; t != nil {
 		for _, d := range []time.Duration{t.Last, t.Avg, t.Best, t.Worst} {
 			p.ms(d)
