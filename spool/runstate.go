@@ -1,0 +1,109 @@
+package spool
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// RunStateFile is the file in state/ that a running node replaces once a
+// second.
+const RunStateFile = "run.json"
+
+// RunStateStale is the age at which a RunState means that nobody traces.
+const RunStateStale = 5 * time.Second
+
+// A RunState is what a running node says of itself, as docs/formats.md
+// ("run.json") describes it.
+type RunState struct {
+	Schema     int       `json:"schema"`
+	At         time.Time `json:"at"`
+	Started    time.Time `json:"started"`
+	PID        int       `json:"pid"`
+	Version    string    `json:"version"`
+	Node       string    `json:"node"`
+	Archive    string    `json:"archive"`
+	State      string    `json:"state"` // "running", "draining"
+	Jobs       RunJobs   `json:"jobs"`
+	Counters   RunCounts `json:"counters"`
+	LatenessMS *Lateness `json:"lateness_ms,omitempty"` // nil before the first probe
+	Pool       RunPool   `json:"pool"`
+	Health     []Health  `json:"health"`
+}
+
+// RunJobs is how many jobs are where.
+type RunJobs struct {
+	Limit     int `json:"limit"` // of long looks
+	Queued    int `json:"queued"`
+	FirstLook int `json:"first_look"`
+	Waiting   int `json:"waiting"`
+	LongLook  int `json:"long_look"`
+}
+
+// RunCounts count since Started.
+type RunCounts struct {
+	Claimed        int `json:"claimed"`
+	Reported       int `json:"reported"`
+	Interrupted    int `json:"interrupted"`
+	Returned       int `json:"returned"`
+	Bad            int `json:"bad"`
+	ProbesSent     int `json:"probes_sent"`
+	ProbesAnswered int `json:"probes_answered"`
+	ProbesLate     int `json:"probes_late"`
+	ProbesUnsent   int `json:"probes_unsent"`
+}
+
+// Lateness is milliseconds from acceptance to first probe over the last
+// 1,000 traces.
+type Lateness struct {
+	Last float64 `json:"last"`
+	P50  float64 `json:"p50"`
+	P99  float64 `json:"p99"`
+	Max  float64 `json:"max"`
+}
+
+// RunPool is the mtr-packet processes.
+type RunPool struct {
+	Processes int      `json:"processes"`
+	InFlight  int      `json:"in_flight"`
+	Restarts  int      `json:"restarts"`
+	Version   string   `json:"version,omitempty"`
+	Features  []string `json:"features,omitempty"`
+}
+
+// Health is one thing that is well or not, and what to do.
+type Health struct {
+	What string `json:"what"`
+	OK   bool   `json:"ok"`
+	Hint string `json:"hint,omitempty"`
+}
+
+// WriteRunState replaces state/run.json.
+func (s *Spool) WriteRunState(st RunState) error {
+	data, err := json.MarshalIndent(st, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", RunStateFile, err)
+	}
+	return s.WriteState(RunStateFile, append(data, '\n'))
+}
+
+// RunState reads state/run.json. tracing says whether somebody traces
+// now; where nobody does, why says so in words.
+func (s *Spool) RunState(now time.Time) (st RunState, tracing bool, why string) {
+	data, err := s.ReadState(RunStateFile)
+	if err == nil {
+		err = json.Unmarshal(data, &st)
+	}
+	age := now.Sub(st.At)
+	switch {
+	case err != nil:
+		return RunState{}, false, "no mtrq run has written its state here"
+	case age > RunStateStale || age < -RunStateStale:
+		// From the future is as dead as from the past: the clock was set
+		// back since, and a living run would have written anew.
+		return st, false, "mtrq run last gave a sign at " + st.At.Format(time.RFC3339)
+	case st.State != "running":
+		return st, false, "mtrq run is ending and takes no more jobs"
+	}
+	return st, true, ""
+}
