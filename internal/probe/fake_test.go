@@ -122,7 +122,7 @@ func fakeOptions(t *testing.T, mode string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Path: exe, MaxPPS: 20000, env: []string{fakeVariable + "=" + mode}, word: 500 * time.Millisecond, greet: 10 * time.Second}
+	return Options{Path: exe, MaxPPS: 20000, env: []string{fakeVariable + "=" + mode}, word: 300 * time.Millisecond, greet: 10 * time.Second}
 }
 
 func pings(n int) []Request {
@@ -226,7 +226,7 @@ func TestProcessHangs(t *testing.T) {
 	for _, mode := range []string{"silent", "frozen", "deaf", "mute"} {
 		t.Run(mode, func(t *testing.T) {
 			opt := fakeOptions(t, mode)
-			opt.greet = 500 * time.Millisecond
+			opt.greet = 300 * time.Millisecond
 			s := run(t, opt)
 			rs := pings(3000) // more than a pipe holds
 			want := "unsent: mtr-packet failed"

@@ -51,7 +51,15 @@ func (s *Scheduler) answer(r *received) {
 	case answerExpired:
 		res.Outcome = Expired
 	case answerNoRoute:
-		if !r.from.IsValid() {
+		switch {
+		case r.from.IsValid():
+		case h.req.Protocol == TCP:
+			// An ICMP error, TTL exceeded too, ends the socket's connect
+			// with EHOSTUNREACH; at times mtr-packet sees that first, and
+			// then not from whom.
+			s.unsent(h, fmt.Errorf("probe %s: an ICMP error came, mtr-packet did not see from whom: %w", h.req.Addr, ErrSystem))
+			return
+		default:
 			s.done(h, Result{Outcome: NoRoute})
 			return
 		}
@@ -163,7 +171,9 @@ func (s *Scheduler) done(h *Handle, res Result) {
 // endSent counts the outcome of a probe that left and tells it.
 func (s *Scheduler) endSent(h *Handle, res Result) {
 	res.Sent = h.sent
-	if st := h.stream; st != nil && res.Outcome != Unsent {
+	if st := h.stream; st != nil && h.sent.IsZero() {
+		s.streams.skip(st, true) // its process died before it was written
+	} else if st != nil && res.Outcome != Unsent {
 		s.streams.outcome(st, res.Outcome != Lost && res.Outcome != NoRoute, s.opt.Now())
 	}
 	switch res.Outcome {

@@ -92,11 +92,11 @@ func (p *pool) begin() (end func()) {
 }
 
 // maintain starts what is wanting, and ends what is hung, worn or idle.
-func (p *pool) maintain(ctx context.Context, now time.Time, tcpWaiting bool) {
+func (p *pool) maintain(ctx context.Context, now time.Time, tcpWaiting bool, stallEnd time.Time) {
 	var load, room, stuck, ready [2]int
 	for _, c := range p.procs {
 		k := kindOf(c.tcp)
-		if why := c.hung(now, p.opt.word); why != "" && !c.killed {
+		if why := c.hung(now, p.opt.word, stallEnd); why != "" && !c.killed {
 			p.log.Warn("mtr-packet killed", "err", why)
 			c.kill(fmt.Errorf("mtr-packet was killed: %s: %w", why, ErrProcess))
 		}
@@ -201,6 +201,9 @@ func (p *pool) child(ctx context.Context, tcp bool, lane int) {
 		c.end()
 		p.inbox.child(childNews{tcp: tcp, lane: lane, err: err})
 		return
+	}
+	if p.opt.life > 0 {
+		c.life = p.opt.life
 	}
 	p.inbox.child(childNews{p: c, tcp: tcp, lane: lane, ready: true})
 	p.read(c, lines)

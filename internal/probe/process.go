@@ -243,16 +243,23 @@ func (p *process) flush(now time.Time) error {
 	return nil
 }
 
-// hung says in words why the process has to be given up, or nothing.
-func (p *process) hung(now time.Time, wordTimeout time.Duration) string {
+// hung says in words why the process has to be given up, or nothing. Before
+// stallEnd nobody listened to it.
+func (p *process) hung(now time.Time, wordTimeout time.Duration, stallEnd time.Time) string {
+	silentSince := func(t time.Time) bool {
+		if t.Before(stallEnd) {
+			t = stallEnd
+		}
+		return now.Sub(t) > wordTimeout
+	}
 	switch {
 	case p.garbage > maxGarbage:
 		return "it writes lines that are no answers"
-	case !p.stuckSince.IsZero() && now.Sub(p.stuckSince) > wordTimeout:
+	case !p.stuckSince.IsZero() && silentSince(p.stuckSince):
 		return "it does not read its commands"
-	case !p.beatAt.IsZero() && now.Sub(p.beatAt) > wordTimeout:
+	case !p.beatAt.IsZero() && silentSince(p.beatAt):
 		return "it gives no sign of life"
-	case p.oldest != nil && !p.oldest.sent.IsZero() && now.Sub(p.oldest.sent) > wordTimeout:
+	case p.oldest != nil && !p.oldest.sent.IsZero() && silentSince(p.oldest.sent):
 		return "it gave no last word on a probe"
 	case p.leaving && now.After(p.leaveBy):
 		return "it does not end"

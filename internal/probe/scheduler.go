@@ -31,6 +31,7 @@ type Options struct {
 	idle  time.Duration // idleTimeout
 	word  time.Duration // wordTimeout
 	greet time.Duration // greetTimeout
+	life  int           // probes of one process
 }
 
 const (
@@ -203,7 +204,7 @@ func (s *Scheduler) loop(ctx context.Context) {
 			s.order.push(h)
 		}
 		s.send(now)
-		s.pool.maintain(ctx, now, s.nParked > 0)
+		s.pool.maintain(ctx, now, s.nParked > 0, s.stall.end)
 		s.streams.sweep(now)
 		s.sources.sweep(now)
 		s.publish()
@@ -404,9 +405,6 @@ func (s *Scheduler) place(h *Handle, b *budget, now time.Time) {
 		return
 	}
 	b.take()
-	if h.stream != nil {
-		s.streams.sent(h.stream, now)
-	}
 	h.state = stateSent
 	if err != nil {
 		s.left(h, now)
@@ -434,6 +432,9 @@ func (s *Scheduler) flush(p *process) {
 func (s *Scheduler) left(h *Handle, now time.Time) {
 	h.sent = now
 	s.count.Sent++
+	if h.stream != nil {
+		s.streams.sent(h.stream, now)
+	}
 	if h.req.OnSent != nil {
 		h.req.OnSent(now)
 	}
