@@ -101,8 +101,11 @@ func inOwnMounts(t *testing.T) bool {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), "SPOOL_TEST_MOUNTS="+t.Name())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Errorf("in its own mount namespace: %v\n%s", err, out)
+	} else {
+		t.Logf("in its own mount namespace:\n%s", out)
 	}
 	return false
 }
