@@ -27,9 +27,8 @@ func init() {
 // ledger is the outside world of a life: what was acknowledged to senders, on
 // another filesystem than the spool, and the reports.
 type ledger struct {
-	acks     *os.File
-	archive  string
-	reported map[ulid.ULID]bool
+	acks    *os.File
+	archive string
 }
 
 // ack notes that a sender was told so.
