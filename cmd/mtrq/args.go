@@ -17,6 +17,7 @@ func reorder(app *cli.App, args []string) []string {
 	out := []string{args[0]}
 	var flags, rest []string
 	var cmd *cli.Command
+	help := false
 	for i := 1; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {
@@ -35,12 +36,16 @@ func reorder(app *cli.App, args []string) []string {
 		}
 		words := []string{arg}
 		name, _, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		help = help || name == "help" || name == "h"
 		own, ofApp := find(cmd, name), findIn(app.Flags, name)
 		f := own
 		if f == nil {
 			f = ofApp
 		}
-		if takesValue(f) && !joined && i+1 < len(args) {
+		if takesValue(f) && !joined {
+			if i+1 == len(args) {
+				return lastWord(args[0], cmd, own != nil, arg)
+			}
 			i++
 			words = append(words, args[i])
 		}
@@ -52,8 +57,20 @@ func reorder(app *cli.App, args []string) []string {
 	}
 	if cmd != nil {
 		out = append(out, cmd.Name)
+		if help {
+			rest = nil // cli would look for help on the argument
+		}
 	}
 	return append(append(out, flags...), rest...)
+}
+
+// lastWord is a command line that ends where a flag lacks its value, for
+// cli to say so: nothing may follow that it could take for the value.
+func lastWord(program string, cmd *cli.Command, own bool, flag string) []string {
+	if own {
+		return []string{program, cmd.Name, flag}
+	}
+	return []string{program, flag}
 }
 
 func find(cmd *cli.Command, name string) cli.Flag {

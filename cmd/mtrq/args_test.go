@@ -24,11 +24,15 @@ func TestReorder(t *testing.T) {
 		{"repeated", "mtrq show a --tag x=1 b --tag y=2", "mtrq show --tag x=1 --tag y=2 a b"},
 		{"standard input", "mtrq show - --wait", "mtrq show --wait -"},
 		{"after -- all is argument", "mtrq show a -- --wait", "mtrq show a -- --wait"},
+		{"value is missing", "mtrq show last --wait --format", "mtrq show --format"},
+		{"value of mtrq's own is missing", "mtrq show last --spool", "mtrq --spool"},
 		{"unknown flag is left to cli", "mtrq show a --nope", "mtrq show --nope a"},
 		{"unknown command is left to cli", "mtrq nope --x", "mtrq nope --x"},
 		{"alias", "mtrq s a --wait", "mtrq show --wait a"},
 		{"no command", "mtrq --spool /x", "mtrq --spool /x"},
-		{"help", "mtrq show last --help", "mtrq show --help last"},
+		{"help is of the command, not of its argument", "mtrq show last --help", "mtrq show --help"},
+		{"a value that looks like help", "mtrq show last --format --help", "mtrq show --format --help last"},
+		{"help in short", "mtrq show -h last", "mtrq show -h"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := strings.Join(reorder(app, strings.Fields(c.in)), " "); got != c.want {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -91,7 +92,11 @@ func enqueue(c *cli.Context) error {
 		}
 	}
 	if len(bad) > 0 {
-		return fail(exitData, fmt.Errorf("%d of %d targets are not valid; the others were accepted", len(bad), len(lines)),
+		others := "the others were accepted"
+		if len(good) == 0 {
+			others = "nothing was accepted"
+		}
+		return fail(exitData, fmt.Errorf("%d of %d targets are not valid; %s", len(bad), len(lines), others),
 			"a target is an IP address or a host name, without port, slash or spaces")
 	}
 	return nil
@@ -123,6 +128,12 @@ func jobOf(c *cli.Context) (spool.Job, error) {
 		}
 		j.Tags[k] = v
 	}
+	// A zero that was typed is no default.
+	for _, name := range []string{"port", "size", "rounds", "interval", "max-ttl"} {
+		if c.IsSet(name) && (c.Int(name) == 0 && c.Duration(name) == 0) {
+			return j, fail(exitUsage, fmt.Errorf("--%s %s: must be greater than zero; leave it out for the default", name, fmt.Sprint(c.Value(name))), "mtrq enqueue --help lists what is allowed")
+		}
+	}
 	// What is wrong with the flags is wrong with every target.
 	probe := j
 	probe.Target = "name.invalid"
@@ -149,18 +160,42 @@ func targetsOf(c *cli.Context) ([]line, error) {
 			out = append(out, line{fmt.Sprintf("argument %d", i+1), a})
 			continue
 		}
-		s := bufio.NewScanner(c.App.Reader)
-		for n := 1; s.Scan(); n++ {
-			text, _, _ := strings.Cut(s.Text(), "#")
-			if text = strings.TrimSpace(text); text != "" {
-				out = append(out, line{fmt.Sprintf("line %d", n), text})
-			}
-		}
-		if err := s.Err(); err != nil {
+		lines, err := readLines(c.App.Reader)
+		if err != nil {
 			return nil, fail(exitIO, fmt.Errorf("read targets from standard input: %w", err), "")
 		}
+		if len(lines) == 0 {
+			fmt.Fprintln(c.App.ErrWriter, "mtrq: standard input held no target")
+		}
+		out = append(out, lines...)
 	}
 	return out, nil
+}
+
+// readLines reads targets, one a line. Of a line too long for any target
+// the beginning is kept, which is as wrong.
+func readLines(r io.Reader) (out []line, err error) {
+	in := bufio.NewReaderSize(r, 4096)
+	for n := 1; ; n++ {
+		raw, long, err := in.ReadLine()
+		text := string(raw)
+		for long && err == nil {
+			_, long, err = in.ReadLine()
+		}
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n == 1 {
+			text = strings.TrimPrefix(text, "\ufeff") // some editors' mark of UTF-8
+		}
+		text, _, _ = strings.Cut(text, "#")
+		if text = strings.TrimSpace(text); text != "" {
+			out = append(out, line{fmt.Sprintf("line %d", n), text})
+		}
+	}
 }
 
 // sift parts the valid targets from the others, which it describes.
@@ -172,7 +207,11 @@ func sift(job spool.Job, lines []line) (good []string, bad []string) {
 			err = job.Validate()
 		}
 		if err != nil {
-			bad = append(bad, fmt.Sprintf("%s: %q: %s", l.where, l.target, err))
+			shown := l.target
+			if len(shown) > 300 { // longer than any target
+				shown = strings.ToValidUTF8(shown[:300], "") + "…"
+			}
+			bad = append(bad, fmt.Sprintf("%s: %q: %s", l.where, shown, err))
 			continue
 		}
 		good = append(good, t)

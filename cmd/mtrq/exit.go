@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/config"
 	"github.com/mtrq/mtrq/spool"
@@ -81,9 +83,12 @@ func classify(err error) (code int, hint string) {
 	var f *failure
 	var job *spool.JobError
 	var ambiguous *archive.AmbiguousError
+	_, ofCLI := err.(cli.ExitCoder) // itself: what is wrapped may be a program's exit
 	switch {
 	case errors.As(err, &f):
 		return f.code, f.hint
+	case ofCLI: // help on what there is not
+		return exitUsage, "mtrq --help lists the commands"
 	case errors.Is(err, config.ErrConfig):
 		return exitConfig, "config.example.toml has every key; mtrq config prints what is in force"
 	case errors.Is(err, archive.ErrZone):
