@@ -55,6 +55,7 @@ func TestMayEnqueue(t *testing.T) {
 		{"trusted proxy names another", request(local, "X-Forwarded-For", "198.51.100.7"), loopback, proxy, false},
 		{"trusted proxy names an allowed one", request(local, "X-Forwarded-For", "198.51.100.7"), prefixes("198.51.100.0/24"), proxy, true},
 		{"client lied to the proxy", request(local, "X-Forwarded-For", "127.0.0.1, 198.51.100.7"), loopback, proxy, false},
+		{"client names an allowed one", request(local, "X-Forwarded-For", "203.0.113.9, 198.51.100.7"), prefixes("203.0.113.0/24"), proxy, false},
 		{"client lied in a header line of its own", request(local, "X-Forwarded-For", "127.0.0.1", "X-Forwarded-For", "198.51.100.7"), loopback, proxy, false},
 		{"client lied in a header that the proxy leaves alone", request(local, "X-Forwarded-For", "198.51.100.7", "Forwarded", "for=127.0.0.1"), loopback, proxy, false},
 		{"client lied in X-Real-IP", request(local, "X-Forwarded-For", "198.51.100.7", "X-Real-IP", "127.0.0.1"), loopback, proxy, false},

@@ -255,3 +255,16 @@ func TestWaitEnds(t *testing.T) {
 	n.tracing()
 	n.get("/api/mtr?ip=203.0.113.7&wait=1").want(t, 202, "/r/")
 }
+
+// TestWaitIsBounded: who comes when too many wait is answered at once.
+func TestWaitIsBounded(t *testing.T) {
+	n := newNode(t)
+	s := newSite(n.Server)
+	s.waiting = make(chan struct{}) // nobody more fits
+	n.http.Config.Handler = s.handler()
+	before := time.Now()
+	n.get("/api/mtr?ip=203.0.113.7&wait=60").want(t, 202, "/r/")
+	if d := time.Since(before); d > 30*time.Second {
+		t.Errorf("answered after %s", d)
+	}
+}

@@ -106,6 +106,7 @@ func TestFormatOf(t *testing.T) {
 		{"plain before json", "text/plain, application/json", formatText},
 		{"lower q", "text/html;q=0.5, application/json;q=0.9", formatJSON},
 		{"refused by q=0", "text/plain;q=0, */*", formatHTML},
+		{"only refused", "text/html;q=0", formatText},
 		{"family", "text/*", formatText},
 		{"family application", "application/*", formatJSON},
 		{"nothing of ours", "image/png", formatText},

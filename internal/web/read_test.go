@@ -216,11 +216,15 @@ func TestRequestFollowed(t *testing.T) {
 	rep := sample(claim.ID, claim.Job.Accepted)
 	start := report.Event{E: report.EventStart, At: rep.Evidence.Times.Started, Schema: 1, Node: "hk1", Target: &rep.Evidence.Target}
 	us := int64(9120)
-	lines := report.AppendEvent(nil, start)
-	lines = report.AppendEvent(lines, report.Event{E: report.EventProbe, N: 0, TTL: 0, MS: 0.2, DeadlineMS: 1000, Kind: report.KindReply, US: &us, Addr: rep.Evidence.Target.Address})
-	if err := claim.Append(lines); err != nil {
-		t.Fatal(err)
+	see := func(e report.Event) {
+		t.Helper()
+		if err := claim.Append(report.AppendEvent(nil, e)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	see(start)
+	state(jobWaiting, "waiting")
+	see(report.Event{E: report.EventProbe, N: 0, TTL: 0, MS: 0.2, DeadlineMS: 1000, Kind: report.KindReply, US: &us, Addr: rep.Evidence.Target.Address})
 	state(jobRunning, "203.0.113.7")
 	state(jobRunning, `"ended":"running"`, asProgram)
 	page := state(jobRunning, "Running.", asBrowser)

@@ -211,14 +211,15 @@ func endedWords(ev *report.Evidence) string {
 	return s + optional(": %s", ev.Error)
 }
 
-// archiveProblem turns what the archive says into an answer.
+// archiveProblem turns a failure to read the archive, or the spool, into
+// an answer.
 func archiveProblem(err error) *problem {
 	if errors.Is(err, archive.ErrNotFound) {
 		return &problem{status: http.StatusNotFound, code: codeNotFound,
 			detail: "no report has this ID", hint: "the list of its day has all IDs; reports older than [archive] keep are gone"}
 	}
 	return &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, err: err,
-		detail: "the archive of this node cannot be read", hint: "look at the log of mtrq serve, and run mtrq verify on the node"}
+		detail: "the spool or the archive of this node cannot be read", hint: "look at the log of mtrq serve, and run mtrq check on the node"}
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
