@@ -42,7 +42,7 @@ func TestJudge(t *testing.T) {
 		{name: "a silent router", net: network{length: 6, limits: map[int]func(float64) float64{2: always(1)}}, seconds: 20,
 			class: Clean, grade: Certain, rules: "R1 R6", link: "none"},
 		{name: "10 s of 30 % from hop 4 on", net: network{length: 8, lossAt: 4, loss: during(0.3, 5000, 15000)}, seconds: 30,
-			class: RealLoss, grade: Likely, rules: "R2", link: "3-4", says: "probably begins between hop 3 (198.18.0.13) and hop 4 (198.18.0.17), there or on the way back."},
+			class: RealLoss, grade: Likely, rules: "R2", link: "3-5", says: "probably begins between hop 3 (198.18.0.13) and hop 5 (198.18.0.21), there or on the way back."},
 		{name: "10 s of 100 % from hop 4 on", net: network{length: 8, lossAt: 4, loss: during(1, 5000, 15000)}, seconds: 30,
 			class: RealLoss, grade: Certain, rules: "R2", link: "3-4", says: "between 14:05:37"},
 		{name: "the same with a limiting router before it", net: network{length: 8, lossAt: 4, loss: during(1, 5000, 15000), limits: map[int]func(float64) float64{2: always(0.6)}}, seconds: 30,
@@ -141,6 +141,23 @@ func TestJudgeUntraced(t *testing.T) {
 	}
 }
 
+// TestSharedExplains: a gateway that limits its answers just while the
+// target loses packets looks like the place where they are lost. What
+// the stream of all traces saw of it says otherwise: it is no witness.
+func TestSharedExplains(t *testing.T) {
+	dark := during(1, 0, 9000)
+	w := network{length: 5, lossAt: 2, loss: dark, limits: map[int]func(float64) float64{1: dark}, rand: seeded(4)}
+	events := w.trace(30, nil)
+	if d := fold(t, events).Evidence.Verdict; linkText(d.Link) != "0-1" || d.Grade == Certain {
+		t.Fatalf("got link %s, %s: the trap does not work", linkText(d.Link), d.Grade)
+	}
+	events = append(events, Event{E: EventShared, MS: 30000, Addr: router(1), Sent: 400, Answered: 90})
+	d := fold(t, events).Evidence.Verdict
+	if linkText(d.Link) != "0-2" {
+		t.Errorf("got link %s, want 0-2: %s", linkText(d.Link), d.Sentence)
+	}
+}
+
 // TestLimitsAreNoLoss throws router limits of every sort at paths whose
 // target is clean: none may become the line's loss.
 func TestLimitsAreNoLoss(t *testing.T) {
@@ -207,22 +224,29 @@ func TestStorm(t *testing.T) {
 // limit their answers around it: the stretch that is named must hold it.
 func TestWhereLossBegins(t *testing.T) {
 	named, right, certain, wrongCertain, exact := 0, 0, 0, 0, 0
-	const runs = 200
+	const runs = 300
 	for seed := range uint64(runs) {
 		r := seeded(1000 + seed)
 		length := 3 + r.IntN(12)
 		from := 2000 + r.Float64()*10000
 		w := network{length: length, lossAt: 1 + r.IntN(length), rand: r, limits: map[int]func(float64) float64{},
 			loss: during([]float64{0.1, 0.3, 0.5, 1}[r.IntN(4)], from, from+10000)}
+		if r.IntN(3) == 0 { // the trace began because of it
+			w.loss = during([]float64{0.1, 0.3, 0.5, 1}[r.IntN(4)], 0, 2000+from)
+		}
 		if r.IntN(4) == 0 {
 			w.loss = always(0.05 + r.Float64()*0.6)
 		}
 		for ttl := 1; ttl < length; ttl++ {
-			switch r.IntN(6) {
+			switch r.IntN(10) {
 			case 0:
 				w.limits[ttl] = always(r.Float64())
 			case 1:
 				w.limits[ttl] = always(1)
+			case 2: // a storm of first looks passes it
+				w.limits[ttl] = during(0.3+0.7*r.Float64(), 0, 500)
+			case 3: // until politeness has found its limit
+				w.limits[ttl] = during(0.3+0.7*r.Float64(), 0, 5000+5000*r.Float64())
 			}
 		}
 		rep := fold(t, w.trace(30, nil))

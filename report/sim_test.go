@@ -26,12 +26,11 @@ func router(ttl int) netip.Addr { return netip.AddrFrom4([4]byte{198, 18, 0, byt
 // takes what goes beyond; a limit takes only a router's own answer.
 type network struct {
 	length  int
-	lossAt  int                                     // packets are lost between this TTL and the one before; 0: nowhere
-	loss    func(ms float64) float64                // how many of them
-	limits  map[int]func(ms float64) float64        // own silence of a router, by TTL
-	mute    bool                                    // the target answers nothing
-	rewrite func(e *Event, ttl int, r *rand.Rand)   // last word on an answer
-	route   func(ttl int, ms float64) (int, string) // "": as it is
+	lossAt  int                                   // packets are lost between this TTL and the one before; 0: nowhere
+	loss    func(ms float64) float64              // how many of them
+	limits  map[int]func(ms float64) float64      // own silence of a router, by TTL
+	mute    bool                                  // the target answers nothing
+	rewrite func(e *Event, ttl int, r *rand.Rand) // last word on an answer
 	rand    *rand.Rand
 }
 

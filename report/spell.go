@@ -87,11 +87,12 @@ func isLost(a byte) bool { return a == AnswerLost || a == AnswerNoRoute }
 // while it was clean (out).
 type sample struct{ in, inLost, out, outLost int }
 
-func count(s *Series, calm []span) sample {
+// count counts the probes that were sent in [from, to), ms.
+func count(s *Series, calm []span, from, to float64) sample {
 	var c sample
 	k := 0
 	for i := range len(s.Answer) {
-		if s.Answer[i] == AnswerPending {
+		if s.Answer[i] == AnswerPending || s.TxMS[i] < from || s.TxMS[i] >= to {
 			continue
 		}
 		for k < len(calm) && calm[k].to < s.TxMS[i] {
@@ -137,7 +138,7 @@ func (v *view) limits() []bool {
 			continue
 		}
 		_, high := wilson(v.target.Lost, v.target.Sent)
-		c := count(&v.e.Hops[i].Series, spans)
+		c := count(&v.e.Hops[i].Series, spans, 0, math.Inf(1))
 		// It loses as much while the target is clean as while it is not.
 		alike := c.outLost > 0 && float64(c.inLost)*float64(c.out) <= 1.5*float64(c.outLost)*float64(c.in)
 		out[i] = high < low || alike
