@@ -131,7 +131,7 @@ func (q *Queue) openJob(c copyOf) error {
 	if err != nil {
 		return q.badFile(c, err)
 	}
-	claim := &Claim{ID: c.id, Job: j.WithDefaults(), Attempt: c.attempts + 1, q: q, file: c.File}
+	claim := &Claim{ID: c.id, Job: j, Attempt: c.attempts + 1, q: q, file: c.File}
 	if err := claim.adoptEvents(); err != nil {
 		return err
 	}

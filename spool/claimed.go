@@ -15,7 +15,7 @@ import (
 // Bad ends the claim.
 type Claim struct {
 	ID      ulid.ULID
-	Job     Job // with defaults filled in
+	Job     Job // as it was accepted; what it leaves open is for the runner to fill in
 	Attempt int // 1 for the first time it is claimed
 
 	q     *Queue

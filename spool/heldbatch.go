@@ -37,7 +37,7 @@ func (q *Queue) openBatch(c copyOf, reported func(ulid.ULID) bool) error {
 		if bad[l.id] || reported(l.id) {
 			continue
 		}
-		claim := &Claim{ID: l.id, Job: b.job(i).WithDefaults(), Attempt: c.attempts + 1, q: q, batch: hb}
+		claim := &Claim{ID: l.id, Job: b.job(i), Attempt: c.attempts + 1, q: q, batch: hb}
 		if err := claim.adoptEvents(); err != nil {
 			return err
 		}

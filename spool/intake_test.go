@@ -28,7 +28,7 @@ func TestIntakeOfAForeignName(t *testing.T) {
 	if len(claims) != 1 {
 		t.Fatalf("claimed %d, want 1; files %v", len(claims), tree(t, s, nil))
 	}
-	want := spool.Job{Target: "edge.example", Reason: "loss", Protocol: "icmp", Size: 64, Source: "drop", By: "uid 0", SentAs: "gz-edge.toml"}
+	want := spool.Job{Target: "edge.example", Reason: "loss", Source: "drop", By: "uid 0", SentAs: "gz-edge.toml"}
 	got := claims[0].Job
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(spool.Job{}, "ID", "Accepted")); diff != "" {
 		t.Errorf("job (-want +got):\n%s", diff)

@@ -160,7 +160,7 @@ func (q *Queue) interrupted(a Action, batches batchesFound) (*Claim, error) {
 		b := batches.read[n.id]
 		for i, l := range b.lines {
 			if l.id == a.ID {
-				c.Job = b.job(i).WithDefaults()
+				c.Job = b.job(i)
 			}
 		}
 		if a.File.Dir == "cur" { // nothing else of it is open: it goes with the last report
@@ -183,7 +183,7 @@ func (q *Queue) interrupted(a Action, batches batchesFound) (*Claim, error) {
 			}
 			return nil, err
 		}
-		c.Job, c.file = j.WithDefaults(), a.File.File
+		c.Job, c.file = j, a.File.File
 	}
 	if err := c.adoptEvents(); err != nil {
 		return nil, err

@@ -153,7 +153,7 @@ func TestSubmitClaimFinish(t *testing.T) {
 		t.Fatalf("claimed %d jobs, want 1", len(claims))
 	}
 	c := claims[0]
-	want := spool.Job{Target: "203.0.113.7", Reason: "loss", Source: "cli", By: "uid 0", Protocol: "icmp", Size: 64, ID: id, Accepted: at}
+	want := spool.Job{Target: "203.0.113.7", Reason: "loss", Source: "cli", By: "uid 0", ID: id, Accepted: at}
 	if diff := cmp.Diff(want, c.Job); diff != "" {
 		t.Errorf("claimed job (-want +got):\n%s", diff)
 	}
