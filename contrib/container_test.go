@@ -13,10 +13,13 @@ import (
 // namespaces, a bounding set and a flag.
 type rights struct {
 	uid      int
+	groups   string // besides its own, which has the number of the user; "": none
 	bounding string // of setpriv: "-all", "-all,+net_raw"
 	ambient  bool   // CAP_NET_RAW in the ambient set: systemd's AmbientCapabilities, podman's --cap-add
 	noNew    bool   // no-new-privileges
 	writable []string
+	readOnly []string // below one that is writable
+	address  string   // of the loopback, besides its own: a target that is not denied as 127.0.0.1 is
 }
 
 // inside is a command with these rights: a network of its own with a loopback, process ids of its own (so it has a low
@@ -28,11 +31,16 @@ func (r rights) inside(t *testing.T, args ...string) *exec.Cmd {
 	// /proc anew, because this one shows other process ids. tmpfs mounts hide nothing that the command needs.
 	script := `set -e
 ip link set lo up
-for dir in $WRITABLE; do mount --bind "$dir" "$dir"; done
+[ -z "$ADDRESS" ] || ip address add "$ADDRESS" dev lo
+for dir in $WRITABLE $READONLY; do mount --bind "$dir" "$dir"; done
+for dir in $READONLY; do mount -o remount,bind,ro "$dir"; done
 mount -o remount,bind,ro /
 mount -t tmpfs -o ro tmpfs /run
 exec setpriv "$@"`
 	priv := []string{fmt.Sprintf("--reuid=%d", r.uid), fmt.Sprintf("--regid=%d", r.uid), "--clear-groups"}
+	if r.groups != "" {
+		priv[2] = "--groups=" + r.groups
+	}
 	if r.ambient {
 		priv = append(priv, "--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw")
 	} else {
@@ -47,7 +55,8 @@ exec setpriv "$@"`
 	cmd := command(t, "unshare", append(append([]string{
 		"--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "sh", "-c", script, "sh"}, priv...), args...)...)
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "WRITABLE=" + strings.Join(r.writable, " ")}
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "WRITABLE=" + strings.Join(r.writable, " "),
+		"READONLY=" + strings.Join(r.readOnly, " "), "ADDRESS=" + r.address}
 	return cmd
 }
 

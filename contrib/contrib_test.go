@@ -4,11 +4,13 @@ package contrib_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // result is what a command left behind.
@@ -27,10 +29,14 @@ func top(t *testing.T) string {
 	return dir
 }
 
-// command is a command in the repository's directory that dies with the test.
+// command is a command in the repository's directory. It dies with the test, and after two minutes: whatever these
+// tests start takes seconds, and one that waits for ever should say so under its own name.
 func command(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = 5 * time.Second // its children may hold the pipes
 	cmd.Dir = top(t)
 	return cmd
 }
