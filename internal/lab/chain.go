@@ -57,6 +57,11 @@ func StartChain(cfg ChainConfig) (*Chain, error) {
 			return nil, errors.Join(fmt.Errorf("node %d: %w", i, err), c.Close())
 		}
 	}
+	for i := range c.nodes[1:] {
+		if err := c.ready(i); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
 	return c, nil
 }
 
@@ -123,10 +128,8 @@ func (c *Chain) sysctls(i int) error {
 			return err
 		}
 	}
-	if i == 0 {
-		if err := openPingSockets(); err != nil {
-			return err
-		}
+	if err := openPingSockets(); err != nil {
+		return err
 	}
 	return loopbackUp()
 }
@@ -198,6 +201,20 @@ func (c *Chain) routes(i int) error {
 		}
 		return nil
 	})
+}
+
+// ready waits until the link below node i carries packets of both families. The kernel drops what is sent on a veth
+// pair before its carrier has been noticed, which takes a while on a busy machine.
+func (c *Chain) ready(i int) error {
+	_, far4 := c.link4(i)
+	_, far6 := c.link6(i)
+	for _, to := range []netip.Addr{far4, far6} {
+		err := c.nodes[i].Do(func() error { return awaitEcho(to) })
+		if err != nil {
+			return fmt.Errorf("link below %s: %w", c.nodeName(i), err)
+		}
+	}
+	return nil
 }
 
 // nodeName is for errors.

@@ -36,8 +36,12 @@ func (c *Chain) Loss(ttl int, d Direction, percent float64) error {
 	// The first line makes the deletion succeed where there is no table yet.
 	rules.WriteString("table inet lab\ndelete table inet lab\ntable inet lab {\nchain forward {\ntype filter hook forward priority 0\n")
 	for _, one := range []Direction{Forward, Backward} {
-		if n := c.drops[chainDrop{ttl, one}]; n > 0 {
-			from := map[Direction]string{Forward: "up", Backward: "down"}[one]
+		from := map[Direction]string{Forward: "up", Backward: "down"}[one]
+		switch n := c.drops[chainDrop{ttl, one}]; n {
+		case 0:
+		case 10000: // nft accepts no comparison that is always true
+			fmt.Fprintf(&rules, "iifname %q counter drop\n", from)
+		default:
 			fmt.Fprintf(&rules, "iifname %q numgen random mod 10000 < %d counter drop\n", from, n)
 		}
 	}
@@ -75,6 +79,9 @@ func (c *Chain) LinkDown(ttl int, down bool) error {
 	})
 	if err == nil && !down {
 		err = c.routes(ttl) // the kernel dropped those through the link
+	}
+	if err == nil && !down {
+		err = c.ready(ttl)
 	}
 	if err != nil {
 		return fmt.Errorf("link below %s: %w", c.nodeName(ttl), err)

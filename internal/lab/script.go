@@ -173,15 +173,14 @@ func (a *args) onRouter(verb string) func() func() {
 		}
 		return func() func() { return n.MPLS(id, labels...) }
 	case "spread":
-		members, mode := a.number("members", 2), PerFlow
+		members, mode := a.number("members", 2), 0
 		if len(a.rest) > 0 {
-			i := slices.Index([]string{"per-flow", "per-destination", "per-packet"}, a.word())
-			if i < 0 || members < 2 || members > 64 {
-				a.err = fmt.Errorf("want members=2 to 64 and per-flow, per-destination or per-packet")
-			}
-			mode = FlowMode(max(0, i))
+			mode = slices.Index([]string{"per-flow", "per-destination", "per-packet"}, a.word())
 		}
-		return func() func() { return n.Spread(id, members, mode) }
+		if mode < 0 || members < 2 || members > 64 {
+			a.missing("members=2 to 64 and per-flow, per-destination or per-packet")
+		}
+		return func() func() { return n.Spread(id, members, FlowMode(max(0, mode))) }
 	}
 	return nil
 }
