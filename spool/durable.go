@@ -48,6 +48,9 @@ func writeDurable(path string, mode uint32, data []byte) error {
 		return err
 	}
 	_, err = f.Write(data)
+	if err == nil {
+		err = giveToOwner(f)
+	}
 	if err == nil && mode != 0o600 {
 		err = f.Chmod(fs.FileMode(mode)) // whatever the umask
 	}
@@ -59,6 +62,24 @@ func writeDurable(path string, mode uint32, data []byte) error {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
+}
+
+// giveToOwner gives a file that root has made to the owner of its
+// directory: the runner is another user, and must be able to read what root
+// asks for.
+func giveToOwner(f *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	var dir unix.Stat_t
+	path := filepath.Dir(f.Name())
+	if err := unix.Stat(path, &dir); err != nil {
+		return &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if dir.Uid == 0 {
+		return nil
+	}
+	return f.Chown(int(dir.Uid), int(dir.Gid))
 }
 
 // moveNew renames a file without ever replacing another: fs.ErrExist when the

@@ -69,6 +69,9 @@ func lockFile(path string) (*os.File, error) {
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
+		if err := giveToOwner(f); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
 		return f, nil
 	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
