@@ -38,11 +38,13 @@ func (w *Writer) appendDay(day Date, entries []Entry) error {
 // cannot be written fail its items only.
 func (w *Writer) addTargets(day Date, byTarget map[string][]*item) {
 	type file struct {
-		path  string
-		head  header
-		items []*item
-		err   error
+		path   string
+		head   header
+		items  []*item
+		broken bool
+		err    error
 	}
+	var dirs []string
 	month := day.String()[:len("2026-11")]
 	var files []*file
 	for name, items := range byTarget {
@@ -51,23 +53,28 @@ func (w *Writer) addTargets(day Date, byTarget map[string][]*item) {
 			head.Target = a.WithZone("").Unmap().String()
 		}
 		f := &file{path: targetDir(name) + "/" + month + ".jsonl", head: head, items: items}
-		if f.err = w.mkdir(path.Dir(f.path)); f.err == nil {
-			_, bad := w.broken[f.path]
-			if f.err = w.mend(f.path, f.head, bad); f.err == nil {
-				delete(w.broken, f.path)
-			}
-		}
+		_, f.broken = w.broken[f.path]
 		files = append(files, f)
+		dirs = append(dirs, path.Dir(f.path))
+	}
+	if err := w.mkdir(dirs...); err != nil {
+		for _, f := range files {
+			failAll(f.items, err)
+		}
+		return
 	}
 	prefix := day.String()[len("2026-11-"):] + "/"
 	parallel(files, func(f *file) {
-		if f.err == nil {
+		if f.err = w.mend(f.path, f.head, f.broken); f.err == nil {
+			f.broken = false
 			f.err = w.addTarget(f.path, f.head, f.items, prefix)
 		}
 	})
 	for _, f := range files {
-		if errors.Is(f.err, errSync) {
+		if f.broken || errors.Is(f.err, errSync) {
 			w.broken[f.path] = struct{}{}
+		} else {
+			delete(w.broken, f.path)
 		}
 		if f.err != nil {
 			failAll(f.items, f.err)

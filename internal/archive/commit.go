@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/oklog/ulid/v2"
@@ -37,7 +38,9 @@ func (w *Writer) commit(items []*item) {
 	}
 }
 
-// begin leaves out what the index has already, and marks the day.
+// begin leaves out what the index has already, marks the day, and makes its
+// index where there is none: a reader that finds none lists the names of
+// files, which must not show reports that are about to get their lines.
 func (w *Writer) begin(day Date, list []*item) ([]*item, error) {
 	known, err := w.known(day)
 	if err != nil {
@@ -56,7 +59,17 @@ func (w *Writer) begin(day Date, list []*item) ([]*item, error) {
 	if len(todo) == 0 {
 		return nil, nil
 	}
-	return todo, w.marks.add(day)
+	if err := w.marks.add(day); err != nil {
+		return nil, err
+	}
+	p := day.Path() + "/" + indexName
+	if _, err := w.tree.root.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
+		return todo, err
+	}
+	if err := w.mkdir(day.Path()); err != nil {
+		return nil, err
+	}
+	return todo, w.appendTo(p, header{Day: day.String()}, nil)
 }
 
 // known are the IDs whose lines of the day are durable. What another writer
@@ -223,29 +236,63 @@ func (w *Writer) addLines(day Date, items []*item) {
 	}
 }
 
-// mkdir makes a directory below the archive, each name on the way durable.
-// A directory that is there already may still be so only in memory of a
-// writer that died, so the first use by this one syncs it too.
-func (w *Writer) mkdir(dir string) error {
-	if _, ok := w.synced[dir]; ok {
-		if _, err := w.tree.root.Lstat(dir); err == nil {
-			return nil
+// mkdir makes directories below the archive, each name on the way durable.
+// One that is there already may still be so only in memory of a writer that
+// died, so the first use by this one syncs it too. A directory that many
+// share is synced once (500 new targets: 750 syncs one by one took 1.4 s).
+func (w *Writer) mkdir(dirs ...string) error {
+	levels := [][]string{}
+	seen := map[string]struct{}{}
+	for _, dir := range dirs {
+		if _, ok := w.synced[dir]; ok {
+			if _, err := w.tree.root.Lstat(dir); err == nil {
+				continue
+			}
+			clear(w.synced) // pruned under our feet
 		}
-		clear(w.synced) // pruned under our feet
+		for d := dir; d != "."; d = path.Dir(d) {
+			if _, ok := seen[d]; ok {
+				break
+			}
+			seen[d] = struct{}{}
+			depth := strings.Count(d, "/")
+			for len(levels) <= depth {
+				levels = append(levels, nil)
+			}
+			levels[depth] = append(levels[depth], d)
+		}
 	}
-	parent := path.Dir(dir)
-	if parent != "." {
-		if err := w.mkdir(parent); err != nil {
+	for _, level := range levels {
+		if err := w.mkdirLevel(level); err != nil {
 			return err
 		}
 	}
-	if err := w.tree.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	return nil
+}
+
+// mkdirLevel makes directories whose parents are there.
+func (w *Writer) mkdirLevel(dirs []string) error {
+	dirs = slices.DeleteFunc(dirs, func(d string) bool { _, ok := w.synced[d]; return ok })
+	var parents []string
+	for _, d := range dirs {
+		if err := w.tree.root.Mkdir(d, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		parents = append(parents, path.Dir(d))
+	}
+	slices.Sort(parents)
+	parents = slices.Compact(parents)
+	errs := make([]error, len(parents))
+	parallel(parents, func(p string) {
+		i, _ := slices.BinarySearch(parents, p)
+		errs[i] = w.syncDir(p)
+	})
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if err := w.syncDir(parent); err != nil {
-		return err
+	for _, d := range dirs {
+		w.synced[d] = struct{}{}
 	}
-	w.synced[dir] = struct{}{}
 	return nil
 }
 

@@ -181,7 +181,12 @@ func (t *tree) day(day Date) ([]Entry, error) {
 	path := day.Path() + "/" + indexName
 	f, err := openFile(t.root, path)
 	if noIndex(err) {
-		return t.dayByNames(day), nil
+		byNames := t.dayByNames(day)
+		// A day may have begun just now: then the names are of reports that
+		// are still getting their lines, and the index is the truth.
+		if f, err = openFile(t.root, path); noIndex(err) {
+			return byNames, nil
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -86,7 +86,12 @@ func parseName(day Date, name string) (parsedName, bool) {
 	}
 	at, err := time.Parse("2006-01-02 150405-0700", day.String()+" "+stamp)
 	target := tail[1:split]
-	if err != nil || hour != stamp[:2] || strings.ContainsAny(target, "/\x00") {
+	strange := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '~')
+	}
+	// Only what fileName makes is a name: "-0000" and small letters in an
+	// ULID would be a second one for the same report.
+	if err != nil || strings.ContainsFunc(target, strange) || fileName(at, target, id) != hour+"/"+rest {
 		return parsedName{}, false
 	}
 	return parsedName{id, at, target}, true

@@ -50,7 +50,7 @@ type item struct {
 }
 
 const (
-	maxBatch   = 256
+	maxBatch   = 512
 	batchDelay = 2 * time.Millisecond
 )
 
