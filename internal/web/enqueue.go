@@ -95,13 +95,13 @@ func (s *site) sendJSON(w http.ResponseWriter, r *http.Request, status int, v an
 
 // refusal asks the target policy about a literal address, so that the
 // caller hears at once what run would refuse. Names are for run, which
-// sees the address.
+// sees the address, and so is a port left open, which run fills in.
 func (s *site) refusal(j spool.Job) *problem {
 	addr, literal := addrOf(j.Target)
 	if !literal {
 		return nil
 	}
-	q := trace.Question{Addr: addr, Source: "http", Port: j.WithDefaults().Port}
+	q := trace.Question{Addr: addr, Source: "http", Port: j.Port}
 	if err := s.Policy.Check(q); err != nil {
 		return &problem{status: http.StatusForbidden, code: codePolicy, detail: err.Error(),
 			hint: "what may be traced is set by [targets] and [serve] ports on this node"}

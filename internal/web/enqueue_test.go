@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/oklog/ulid/v2"
+
+	"github.com/mtrq/mtrq/internal/trace"
 	"github.com/mtrq/mtrq/spool"
 )
 
@@ -49,7 +51,7 @@ func TestEnqueue(t *testing.T) {
 				t.Fatalf("%d jobs in the spool, want 1", len(claims))
 			}
 			got := claims[0].Job
-			want := tt.want.WithDefaults()
+			want := tt.want // what is left open stays open: run fills it in
 			want.Source, want.By, want.ID = "http", "127.0.0.1", got.ID
 			if d := cmp.Diff(want, got, cmpopts.IgnoreFields(spool.Job{}, "Accepted"), cmpopts.EquateEmpty()); d != "" {
 				t.Errorf("job (-want +got):\n%s", d)
@@ -157,6 +159,14 @@ func TestEnqueueBatch(t *testing.T) {
 			t.Errorf("job %d: answered %+v, in the spool %+v", i, got.Jobs[i], c.Job)
 		}
 	}
+}
+
+// TestPortLeftOpen: run fills it in from its configuration and asks the
+// policy then; a guess here could refuse what run allows.
+func TestPortLeftOpen(t *testing.T) {
+	n := newNode(t, func(s *Server) { s.Policy.Ports = []trace.PortRange{{Low: 8443, High: 8443}} })
+	n.get("/api/mtr?ip=203.0.113.7&protocol=tcp").want(t, 202)
+	n.get("/api/mtr?ip=203.0.113.7&protocol=tcp&port=443").want(t, 403, codePolicy)
 }
 
 func TestEnqueueSaysThatNobodyTraces(t *testing.T) {
