@@ -26,7 +26,7 @@ func checkout(t *testing.T) string {
 type demo struct {
 	cmd    *exec.Cmd
 	state  string // the directory it keeps things in
-	stdout bytes.Buffer
+	stdout *os.File // a file, so that it can be read while the demo runs
 	stderr *bufio.Scanner
 	said   []string
 }
@@ -40,11 +40,14 @@ func startDemo(t *testing.T, args ...string) *demo {
 	d.cmd.Dir = checkout(t)
 	d.cmd.Env = append(os.Environ(), "MTRQ_DEMO_DIR="+d.state, "TARGET=", "LAB=", "ONCE=")
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C goes to a whole group
-	d.cmd.Stdout = &d.stdout
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+	if d.stdout, err = os.Create(filepath.Join(d.state, "stdout")); err != nil {
+		t.Fatal(err)
+	}
+	d.cmd.Stdout = d.stdout
 	d.cmd.Stderr = w
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -54,6 +57,7 @@ func startDemo(t *testing.T, args ...string) *demo {
 		_ = syscall.Kill(-d.cmd.Process.Pid, syscall.SIGTERM) // ended already, when all went well
 		_, _ = io.Copy(io.Discard, r)
 		_ = r.Close()
+		_ = d.stdout.Close()
 	})
 	d.stderr = bufio.NewScanner(r)
 	return d
@@ -109,8 +113,12 @@ func TestDemo(t *testing.T) {
 	page := strings.Fields(d.until(t, "This report "))[2]
 	ask := d.until(t, "Ask for one ")
 	d.until(t, "Ctrl-C")
-	if !regexp.MustCompile(`(?m)^ +1\.\|-- .*\n(.*\n)+ *\d+\.\|-- 203\.0\.113\.\d+ +0\.0%`).MatchString(d.stdout.String()) {
-		t.Errorf("no trace up to its target on stdout:\n%s", &d.stdout)
+	report, err := os.ReadFile(d.stdout.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`(?m)^ +1\.\|-- .*\n(.*\n)+ *\d+\.\|-- 203\.0\.113\.\d+ +0\.0%`).Match(report) {
+		t.Errorf("no trace up to its target on stdout:\n%s", report)
 	}
 	if got := d.curl(t, "-L", page); !strings.Contains(got, "203.0.113.") {
 		t.Errorf("%s shows:\n%s", page, got)
