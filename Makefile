@@ -38,7 +38,7 @@ lint: ## format, vet, staticcheck, shellcheck, licences
 
 test: setup ## all checks and all tests, with the race detector
 	@mkdir -p bin
-	@tools/check.sh
+	@tools/check.sh || { echo; echo 'make test: FAILED (checks above)'; exit 1; }
 	@$(GO) test -race -count=1 -timeout=10m -v $(TESTFLAGS) $(PACKAGES) | tee bin/test.log | awk -f tools/test-summary.awk || \
 		{ echo; echo 'make test: FAILED (all output: bin/test.log)'; exit 1; }
 	@echo 'make test: ok'

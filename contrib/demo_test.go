@@ -25,7 +25,7 @@ func checkout(t *testing.T) string {
 // demo is `make run` in a private network, so that even a fault in it reaches no real address.
 type demo struct {
 	cmd    *exec.Cmd
-	state  string // the directory it keeps things in
+	state  string   // the directory it keeps things in
 	stdout *os.File // a file, so that it can be read while the demo runs
 	stderr *bufio.Scanner
 	said   []string
