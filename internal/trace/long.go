@@ -22,7 +22,7 @@ func (m *machine) round(now time.Time) []ask {
 	if !now.Before(m.nextRound) {
 		m.nextRound = tick(m.nextRound, m.interval, now)
 		top := m.reach()
-		if m.length > 0 {
+		if m.length > 0 && m.rounds == 0 {
 			top = m.length // asked too, to notice when the path becomes longer
 		}
 		for ttl := uint8(1); ttl <= top; ttl++ {
@@ -53,7 +53,7 @@ func (m *machine) ownInterval() time.Duration {
 // at the router, or all the rounds that the job wants were asked.
 func (m *machine) askPolitely(asks []ask, ttl uint8) []ask {
 	h := &m.hops[ttl]
-	if h.waiting > 0 || m.rounds > 0 && h.asked >= m.rounds {
+	if h.waiting > 0 || m.rounds > 0 && m.askedOf(ttl) >= m.rounds {
 		return asks
 	}
 	a := m.ask(ttl, -1, probe.LongLook)
@@ -99,9 +99,20 @@ func (m *machine) stop(now time.Time) report.Ended {
 func (m *machine) allRounds() bool {
 	top := m.reach()
 	for ttl := uint8(0); ttl <= top; ttl++ {
-		if h := m.hops[ttl]; h.asked < m.rounds || h.waiting > 0 {
+		if m.askedOf(ttl) < m.rounds || m.hops[ttl].waiting > 0 {
 			return false
 		}
 	}
 	return true
+}
+
+// askedOf is how many probes went to a TTL. Those at the target's TTL
+// count for the target itself, so that its row holds no more than the
+// others where a job asks for so many rounds.
+func (m *machine) askedOf(ttl uint8) int {
+	n := m.hops[ttl].asked
+	if ttl == 0 && m.length > 0 {
+		n += m.hops[m.length].asked
+	}
+	return n
 }

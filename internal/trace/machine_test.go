@@ -231,7 +231,7 @@ func TestStopRule(t *testing.T) {
 			w.run(t, c.limits, done)
 			own := 0
 			for _, a := range w.asked {
-				if a.ttl == 0 {
+				if a.ttl == 0 || c.limits.rounds > 3 && a.ttl == w.m.length {
 					own++
 				}
 			}
