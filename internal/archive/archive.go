@@ -95,6 +95,15 @@ func (a *Archive) Location() *time.Location {
 	return time.UTC
 }
 
+// Zone is the IANA name of Location; false while there is no archive.
+func (a *Archive) Zone() (string, bool) {
+	t, err := a.open()
+	if err != nil {
+		return "", false
+	}
+	return t.zone, true
+}
+
 // open returns the tree; an error that matches fs.ErrNotExist while there
 // is none.
 func (a *Archive) open() (*tree, error) {
