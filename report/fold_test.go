@@ -133,6 +133,11 @@ func TestFold(t *testing.T) {
 			if e.Node.Name != "hk1" || e.Node.Source != netip.MustParseAddr("192.0.2.1") {
 				t.Errorf("got node %+v, want it from the start event", e.Node)
 			}
+			for i, us := range e.Ping.RTTUS {
+				if (us != nil) != (e.Ping.Answer[i] == AnswerReply) {
+					t.Errorf("ping %d: answer %c with rtt_us %v: only the target's own answers have one", i, e.Ping.Answer[i], us)
+				}
+			}
 			if err := e.check(); err != nil {
 				t.Error(err)
 			}

@@ -82,6 +82,8 @@ func TestJudge(t *testing.T) {
 			class: TargetFilters, grade: Likely, rules: "R6", link: "none", says: "hop 3 (198.18.0.13) says that it cannot be reached"},
 		{name: "hop 3 says unreachable of a known target", net: network{length: 6, rewrite: unreachable(3)}, seconds: 20, edit: known(6),
 			class: RealLoss, grade: Likely, rules: "R6", link: "3-4"},
+		{name: "hop 3 says unreachable, first look only", net: network{length: 6, rewrite: unreachable(3)},
+			class: TargetFilters, grade: Weak, rules: "R6", link: "none"},
 		{name: "no route", net: network{length: 6, rewrite: func(e *Event, _ int, _ *rand.Rand) {
 			e.Kind, e.US = KindNoRoute, nil
 		}}, seconds: 20, class: NotProven, grade: Weak, link: "none", says: "no route"},
@@ -155,6 +157,18 @@ func TestSharedExplains(t *testing.T) {
 	d := fold(t, events).Evidence.Verdict
 	if linkText(d.Link) != "0-2" {
 		t.Errorf("got link %s, want 0-2: %s", linkText(d.Link), d.Sentence)
+	}
+}
+
+// TestFirstLookIsNoWitness: all that hop 1 lost, it lost in the first
+// look, as the target did; the hop between is silent. A storm of first
+// looks explains as much, so hop 1 must not be named.
+func TestFirstLookIsNoWitness(t *testing.T) {
+	begin := during(1, 0, 500)
+	w := network{length: 3, lossAt: 3, loss: begin, rand: seeded(4), limits: map[int]func(float64) float64{1: begin, 2: always(1)}}
+	d := fold(t, w.trace(30, nil)).Evidence.Verdict
+	if d.Class != RealLoss || d.Link != nil {
+		t.Errorf("got %s, link %s, want no link: %s", d.Class, linkText(d.Link), d.Sentence)
 	}
 }
 

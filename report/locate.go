@@ -94,13 +94,9 @@ func (v *view) locate() (place, bool) {
 			mass += p[hi]
 		}
 	}
-	// Both ends must be witnesses: one that answered meanwhile, and one
-	// that did not.
+	// The near end must be a witness: a hop that answered meanwhile.
 	for lo > 0 && counts[lo-1].in-counts[lo-1].inLost < enough {
 		lo--
-	}
-	for hi < end && counts[hi].inLost < enough {
-		hi++
 	}
 	if lo == 0 && hi == end {
 		return place{}, false
