@@ -177,19 +177,20 @@ func address(name string, v4, v6 netip.Addr) error {
 // routes sets a node's routes: everything is down the chain, the prober's link is up.
 func (c *Chain) routes(i int) error {
 	return c.nodes[i].Do(func() error {
-		near4, far4 := c.link4(i % (len(c.nodes) - 1))
-		near6, far6 := c.link6(i % (len(c.nodes) - 1))
 		var routes []netlink.Route
-		if i < len(c.nodes)-1 {
+		last := len(c.nodes) - 1
+		if i < last {
+			_, far4 := c.link4(i)
+			_, far6 := c.link6(i)
 			routes = append(routes, netlink.Route{Gw: far4.AsSlice()}, netlink.Route{Gw: far6.AsSlice()})
 		}
 		if i > 1 {
-			near4, _ = c.link4(i - 1)
-			near6, _ = c.link6(i - 1)
+			near4, _ := c.link4(i - 1)
+			near6, _ := c.link6(i - 1)
 			src4, _ := c.link4(0)
 			src6, _ := c.link6(0)
 			to4, to6 := ipNet(netip.PrefixFrom(src4, 24).Masked().Addr(), 24), ipNet(netip.PrefixFrom(src6, 64).Masked().Addr(), 64)
-			if i == len(c.nodes)-1 {
+			if i == last {
 				to4, to6 = nil, nil // the target's way up is its only one
 			}
 			routes = append(routes, netlink.Route{Dst: to4, Gw: near4.AsSlice()}, netlink.Route{Dst: to6, Gw: near6.AsSlice()})
