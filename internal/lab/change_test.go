@@ -252,7 +252,7 @@ func TestFlows(t *testing.T) {
 
 func TestReroute(t *testing.T) {
 	t.Parallel()
-	n := start(t, lab.Config{Targets: 40, Seed: 4}, "mtr")
+	n := start(t, lab.Config{Targets: 40, Seed: 4}, "mtr", "mtr-packet")
 	target := n.Target(0)
 	look := func(want []string) {
 		t.Helper()
@@ -273,11 +273,21 @@ func TestReroute(t *testing.T) {
 		t.Fatal("the detour has the address of the old router")
 	}
 	look(after)
+	// Toward an address that no path leads to any more there is no route.
+	reach := func(there, gone string) {
+		t.Helper()
+		got := ask(t, n.Space(), "ip-4 "+there+" timeout 5", "ip-4 "+gone+" timeout 5")
+		if kind(got[0]) != "reply "+there || kind(got[1]) != "no-route "+before[0] {
+			t.Errorf("probes to %s and %s: got %q, want a reply and no route", there, gone, got)
+		}
+	}
+	reach(after[3], before[3])
 	if behind := n.Behind(member.Router); len(behind) == 0 || len(n.Behind(target.Router(4))) != 0 {
 		t.Errorf("behind the detour: %v", behind)
 	}
 	undo()
 	look(before)
+	reach(before[3], after[3])
 	// A path that is one router shorter.
 	short := lab.Path{Stages: append(append([]lab.Stage{}, target.Path.Stages[:4]...), target.Path.Stages[5:]...), Last: target.Path.Last}
 	undo = n.Reroute(0, short)

@@ -109,6 +109,7 @@ func (e *engine) forward(st *state, to place, buf []byte, r *record) (Fate, span
 	if len(stages) == 0 {
 		// Toward nobody: as far as the gateway, which has no route.
 		stages = st.targets[0].Path.Stages[:1]
+		to = place{-1, -1} // a router that no path leads to any more
 	}
 	hash := flowHash(buf[headroom:headroom+p.n], p)
 	var at *Router

@@ -197,6 +197,9 @@ func TestPath(t *testing.T) {
 				if took := r.Due.Sub(r.Arrived); took < least || took > least+least/20 {
 					t.Errorf("ttl %d was to be answered after %s, want %s and at most 5 %% jitter", r.TTL, took, least)
 				}
+				if r.Answered.Before(r.Due) {
+					t.Errorf("ttl %d was answered at %s, due %s", r.TTL, r.Answered, r.Due)
+				}
 			}
 		})
 	}
