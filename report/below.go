@@ -11,6 +11,8 @@ import (
 // measured, and a footnote for each mark in the table.
 func (p *printer) below() {
 	e := p.e
+	from := len(p.b)
+	defer func() { p.b = wrap(p.b, from, textWidth) }()
 	d := p.judge()
 	p.line()
 	p.line("Verdict: ", string(d.Class), ", ", string(d.Grade), ". ", d.Sentence)
@@ -44,7 +46,7 @@ func (p *printer) targetLine() {
 	}
 	p.b = append(p.b, ", lost "+counted(t.Interval())...)
 	if t.Late > 0 {
-		p.b = append(p.b, ", "+strconv.Itoa(t.Late)+" of them answered late"...)
+		p.b = append(p.b, ", "+strconv.Itoa(t.Late)+" answered late"...)
 	}
 	if r := t.RTT; r != nil {
 		p.b = append(p.b, "; RTT p50 "+msText(r.P50)+" p95 "+msText(r.P95)+" p99 "+msText(r.P99)+" ms"...)

@@ -26,7 +26,7 @@
 //	sent with TTL k, up to the path's    hop k; at the target's own TTL it
 //	end                                  counts for the target, too
 //	sent with a TTL beyond the end       Evidence.Beyond: kept, counted nowhere
-//	answered after its deadline          lost, and noted as late
+//	answered after its deadline          answered, and noted as late
 //	no word when the trace was cut       lost if its deadline was over by then,
 //	short                                else pending and counted nowhere
 //	not sent after all                   nothing

@@ -41,7 +41,7 @@ func (e *Evidence) fresh(r *Request, first bool) {
 		}
 		sent++
 		isEarly := s.TxMS[i] < begin+freshWindow
-		if s.Answer[i] == AnswerReply {
+		if !isLost(s.Answer[i]) {
 			cleanAfter++
 			continue
 		}

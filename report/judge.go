@@ -116,6 +116,9 @@ func (v *view) clean(d *Verdict) {
 	}
 	d.Class = Clean
 	d.Sentence = fmt.Sprintf("%s lost none of %d probes (95 %% interval 0 to %s %%).", v.name(), n, percent(d.Loss.High))
+	if late := v.target.Late; late > 0 {
+		d.Sentence += fmt.Sprintf(" %s answered after the deadline.", plural(late, "probe"))
+	}
 	switch {
 	case limited == 1:
 		i := slices.Index(v.limited, true)
@@ -147,14 +150,9 @@ func (v *view) middle() (limited, silent int) {
 // before it only say where the loss begins.
 func (v *view) lossy(d *Verdict) {
 	t := v.target
-	gone := t.Lost - t.Late
 	d.Sentence = fmt.Sprintf("%s lost %s%s.", v.name(), counted(d.Loss), v.when())
 	if t.Late > 0 {
-		d.Sentence += fmt.Sprintf(" %s of these answered after the deadline.", plural(t.Late, "probe"))
-	}
-	if gone == 0 {
-		d.Settle = "a trace with longer deadlines: the packets arrive, but late"
-		return
+		d.Sentence += fmt.Sprintf(" %s more answered after the deadline.", plural(t.Late, "probe"))
 	}
 	d.Class = RealLoss
 	d.Rules = append(d.Rules, "R2")
@@ -162,9 +160,9 @@ func (v *view) lossy(d *Verdict) {
 		d.Rules = append(d.Rules, "R4")
 	}
 	switch {
-	case gone >= manyLost && t.Sent >= someProbes && d.Loss.Low >= sureLoss:
+	case t.Lost >= manyLost && t.Sent >= someProbes && d.Loss.Low >= sureLoss:
 		d.Grade = Certain
-	case gone >= someLost:
+	case t.Lost >= someLost:
 		d.Grade = Likely
 	default:
 		d.Rules = append(d.Rules, "R13")

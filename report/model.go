@@ -142,8 +142,8 @@ type Times struct {
 // A Series is probes in the order of sending: arrays of equal length.
 //
 //	TxMS[i]    when it was sent, ms since Times.Started
-//	RTTUS[i]   round-trip time, µs; nil is lost (or not yet answered)
-//	LateUS[i]  round-trip time of an answer after the deadline, µs; such a probe is lost in RTTUS
+//	RTTUS[i]   round-trip time, µs; nil: no answer within the deadline (or not yet)
+//	LateUS[i]  round-trip time of an answer after the deadline, µs: late, but not lost
 //	Addr[i]    index into Evidence.Addresses of who answered; nil when nobody did
 //	Answer[i]  what became of it: one character a probe, see the Answer constants
 type Series struct {

@@ -11,8 +11,8 @@ import (
 type Stats struct {
 	Sent     int // probes whose fate is known: Answered + Lost
 	Answered int
-	Lost     int // includes Late
-	Late     int // answered after the deadline
+	Lost     int // no answer at all
+	Late     int // of Answered: after the deadline, which loses no packet; mtr waits longer, too
 	Pending  int // under way when the trace was cut short, or still; not in Sent
 
 	RTT *RTTStats // nil: nothing answered
@@ -57,7 +57,8 @@ func (h *Hop) Stats() Stats {
 	return h.stats(func(a byte) bool { return a == AnswerReply || a == AnswerExpired || a == AnswerUnreachable })
 }
 
-// stats takes for answered what the caller says is an answer.
+// stats takes for answered what the caller says is an answer, and what
+// came late.
 func (s *Series) stats(answered func(byte) bool) Stats {
 	var st Stats
 	var rtts []time.Duration
@@ -71,11 +72,14 @@ func (s *Series) stats(answered func(byte) bool) Stats {
 			if i < len(s.RTTUS) && s.RTTUS[i] != nil {
 				rtts = append(rtts, time.Duration(*s.RTTUS[i])*time.Microsecond)
 			}
+		case a == AnswerLate:
+			st.Answered++
+			st.Late++
+			if i < len(s.LateUS) && s.LateUS[i] != nil {
+				rtts = append(rtts, time.Duration(*s.LateUS[i])*time.Microsecond)
+			}
 		default:
 			st.Lost++
-			if a == AnswerLate {
-				st.Late++
-			}
 		}
 		st.Sent++
 	}
