@@ -61,19 +61,20 @@ type machine struct {
 	wall   uint8    // lowest TTL at which a router says "unreachable"; 0: none
 	top    uint8    // highest TTL asked in the first wave
 
-	waves     int        // of this trace: fewer where a job asks for fewer rounds
-	wave      int        // how many have been asked
-	queued    [waves]int // probes of each wave that have not left yet
-	flying    [waves]int // probes of each wave without an outcome
-	lastSent  time.Time  // when the last probe of wave 1 left
-	underWay  int        // all probes without an outcome
-	left      int        // probes that have left
-	answered  bool       // the target has answered
-	lastLoss  time.Time  // when the last lost probe to the target left
-	ownLost   int        // probes to the target itself that were lost
-	nextRound time.Time  //
-	nextOwn   time.Time  //
-	err       error      // why probes could not be sent at all
+	waves      int        // of this trace: fewer where a job asks for fewer rounds
+	wave       int        // how many have been asked
+	queued     [waves]int // probes of each wave that have not left yet
+	flying     [waves]int // probes of each wave without an outcome
+	lastSent   time.Time  // when the last probe of wave 1 left
+	underWay   int        // all probes without an outcome
+	left       int        // probes that have left
+	answered   bool       // the target has answered
+	lastLoss   time.Time  // when the last lost probe to the target left
+	lossBefore time.Time  // and the one before it
+	ownLost    int        // probes to the target itself that were lost
+	nextRound  time.Time  //
+	nextOwn    time.Time  //
+	err        error      // why probes could not be sent at all
 }
 
 // sample is one probe; its index in machine.probes is its number.
@@ -200,7 +201,13 @@ func (m *machine) sentAt(n int, at time.Time) {
 func (m *machine) doneWith(n int, r probe.Result) (again []ask) {
 	s := &m.probes[n]
 	h := &m.hops[s.ttl]
-	if r.Outcome == probe.Late {
+	if r.Outcome == probe.Late { // not lost after all
+		if s.ttl == 0 {
+			m.ownLost--
+			if m.lastLoss.Equal(s.sent) {
+				m.lastLoss = m.lossBefore
+			}
+		}
 		s.outcome = r.Outcome
 		m.heard(s, h, r)
 		return nil
@@ -233,13 +240,18 @@ func (m *machine) doneWith(n int, r probe.Result) (again []ask) {
 		}
 	case probe.Lost, probe.NoRoute:
 		if s.ttl == 0 {
-			m.ownLost++
-			m.lastLoss = s.sent
+			m.lose(s)
 		}
 	default:
 		m.heard(s, h, r)
 	}
 	return nil
+}
+
+// lose counts a probe to the target itself that was not answered by it.
+func (m *machine) lose(s *sample) {
+	m.ownLost++
+	m.lossBefore, m.lastLoss = m.lastLoss, s.sent
 }
 
 // heard takes in an answer: who, how fast, and what that says of the
@@ -264,8 +276,7 @@ func (m *machine) heard(s *sample, h *hop, r probe.Result) {
 		}
 	case r.Outcome == probe.Unreachable:
 		if s.ttl == 0 {
-			m.ownLost++
-			m.lastLoss = s.sent
+			m.lose(s)
 		} else if m.length == 0 && (m.wall == 0 || s.ttl < m.wall) {
 			m.wall = s.ttl
 		}

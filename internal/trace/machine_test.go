@@ -311,3 +311,23 @@ func TestDeadline(t *testing.T) {
 		t.Errorf("around 190 ms: got %s, want 400ms to 1s", got)
 	}
 }
+
+// TestLateIsNotLost: an answer after the deadline takes the loss back.
+func TestLateIsNotLost(t *testing.T) {
+	w := &world{answer: path(3)}
+	w.run(t, usual, waiting)
+	w.m.goOn(w.now)
+	for _, a := range w.m.step(w.now) {
+		w.m.sentAt(a.n, w.now)
+		if a.ttl == 0 {
+			w.m.doneWith(a.n, probe.Result{Outcome: probe.Lost})
+			if w.m.clean() || w.m.lastLoss.IsZero() {
+				t.Fatal("a probe without an answer is not counted as lost")
+			}
+			w.m.doneWith(a.n, probe.Result{Outcome: probe.Late, From: target, RTT: 400 * time.Millisecond})
+		}
+	}
+	if !w.m.clean() || !w.m.lastLoss.IsZero() {
+		t.Errorf("lost %d, last at %v after the late answer, want none", w.m.ownLost, w.m.lastLoss)
+	}
+}

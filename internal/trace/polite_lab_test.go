@@ -79,4 +79,3 @@ func TestGatewayThatLimitsItsAnswers(t *testing.T) {
 		})
 	}
 }
-
