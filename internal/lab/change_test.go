@@ -111,7 +111,7 @@ func TestScript(t *testing.T) {
 			ended = e.At
 		}
 	}
-	if began.IsZero() || ended.Sub(began) < 390*time.Millisecond || len(texts) != 5 {
+	if began.IsZero() || !ended.After(began) || len(texts) != 5 {
 		t.Fatalf("events: %q", texts)
 	}
 	within := n.Truth().Toward(0, lab.Window{From: began, To: ended})
