@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,6 @@ import (
 	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/config"
 	"github.com/mtrq/mtrq/internal/probe"
-	"github.com/mtrq/mtrq/spool"
 )
 
 func checkCommand() *cli.Command {
@@ -128,9 +128,7 @@ func checkProbing(ctx context.Context, cfg *config.Config) []finding {
 
 func checkSpool(cfg *config.Config) finding {
 	f := finding{what: "spool", text: cfg.Spool.Dir}
-	sp, err := spool.Open(cfg.Spool.Dir, spool.Options{
-		ReserveBytes: uint64(cfg.Spool.ReserveBytes), ReserveInodes: uint64(cfg.Spool.ReserveInodes),
-	})
+	sp, err := openSpool(cfg, nil)
 	if err != nil {
 		f.err, f.do = err, "give --spool a directory that you may write, or run as the user of the node"
 		return f
@@ -142,6 +140,11 @@ func checkSpool(cfg *config.Config) finding {
 	if err := unix.Access(cfg.Spool.Dir+"/new", unix.W_OK); err != nil {
 		f.warn, f.text = true, cfg.Spool.Dir+": you may not write new/; mtrq enqueue goes through drop/"
 		f.do = "run a node as the user who owns the spool"
+	}
+	var drop unix.Stat_t
+	if err := unix.Stat(cfg.Spool.Dir+"/drop", &drop); err == nil && unix.Geteuid() != 0 && unix.Geteuid() == int(drop.Uid) && !inGroup(int(drop.Gid)) {
+		f.warn = true
+		f.do = fmt.Sprintf("add this user to group %d, that of drop/: what others put there could not be read", drop.Gid)
 	}
 	if st, tracing, why := sp.RunState(time.Now()); tracing {
 		f.text += fmt.Sprintf(", traced by process %d", st.PID)
@@ -226,11 +229,10 @@ func checkArchive(cfg *config.Config) finding {
 		return f
 	}
 	defer ar.Close() // only read from
-	if zone := ar.Location().String(); cfg.Archive.Zone != zone {
-		if days, err := ar.Days(); err == nil && len(days) > 0 {
-			f.err, f.do = fmt.Errorf("%s: %w: its days are in %s, the configuration says %s", cfg.Archive.Dir, archive.ErrZone, zone, cfg.Archive.Zone), "set [archive] zone = \""+zone+"\", or give another --archive"
-			return f
-		}
+	if zone, ok := ar.Zone(); ok && archiveZone(cfg) != zone {
+		f.err = fmt.Errorf("%s: %w: they are in %s, the configuration says %s", cfg.Archive.Dir, archive.ErrZone, zone, cfg.Archive.Zone)
+		f.do = "set [archive] zone = \"" + zone + "\", or give another --archive"
+		return f
 	}
 	switch err := unix.Access(cfg.Archive.Dir, unix.W_OK); {
 	case errors.Is(err, unix.ENOENT):
@@ -239,4 +241,10 @@ func checkArchive(cfg *config.Config) finding {
 		f.warn, f.text = true, cfg.Archive.Dir+": you may only read it"
 	}
 	return f
+}
+
+// inGroup says whether this process is of a group.
+func inGroup(gid int) bool {
+	groups, err := unix.Getgroups()
+	return err == nil && (unix.Getegid() == gid || slices.Contains(groups, gid))
 }

@@ -71,9 +71,7 @@ func enqueue(c *cli.Context) error {
 	}
 	var ids []ulid.ULID
 	if len(good) > 0 {
-		sp, err := spool.Open(cfg.Spool.Dir, spool.Options{
-			ReserveBytes: uint64(cfg.Spool.ReserveBytes), ReserveInodes: uint64(cfg.Spool.ReserveInodes),
-		})
+		sp, err := openSpool(cfg, nil)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mtrq/mtrq/internal/archive"
+	"github.com/mtrq/mtrq/spool"
 )
 
 func listCommand() *cli.Command {
@@ -38,8 +39,14 @@ func listCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.Args().Present() {
-				return usage("list takes no argument %q; --target selects", c.Args().First())
+			q := archive.Query{Node: c.String("node"), Limit: c.Int("limit")}
+			if q.Limit < 0 {
+				return usage("--limit %d: write 0 for all", q.Limit)
+			}
+			if t := c.String("target"); t != "" {
+				if q.Target, err = spool.ParseTarget(t); err != nil {
+					return usage("--target %q: %w", t, err)
+				}
 			}
 			cfg, err := load(c)
 			if err != nil {
@@ -50,7 +57,6 @@ func listCommand() *cli.Command {
 				return err
 			}
 			defer ar.Close() // only read from
-			q := archive.Query{Target: c.String("target"), Node: c.String("node"), Limit: c.Int("limit")}
 			if q.Since, err = since(c.String("since"), time.Now(), ar.Location()); err != nil {
 				return err
 			}

@@ -68,6 +68,9 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 	}
 	for _, cmd := range app.Commands {
 		cmd.OnUsageError = usageError
+		if cmd.ArgsUsage == "" {
+			cmd.Before = noArguments
+		}
 	}
 	return app
 }
@@ -80,11 +83,30 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	return fail(exitUsage, err, of+" lists the flags")
 }
 
+// noArguments refuses words that a command would pass over.
+func noArguments(c *cli.Context) error {
+	if !c.Args().Present() {
+		return nil
+	}
+	arg, hint := c.Args().First(), "mtrq "+c.Command.Name+" --help lists what it takes"
+	switch c.Command.Name {
+	case "list":
+		hint = "mtrq list --target " + arg + " selects"
+	case "run", "up":
+		hint = "mtrq enqueue " + arg + " asks for a trace"
+	}
+	return fail(exitUsage, fmt.Errorf("%s takes no argument %q", c.Command.Name, arg), hint)
+}
+
 // load finds the configuration in force. extra are flags of the command
 // itself that set a key.
 func load(c *cli.Context, extra ...config.Flag) (*config.Config, error) {
 	opt := config.Options{Path: c.String("config"), Flags: extra}
 	for flag, key := range map[string]string{"spool": "spool.dir", "archive": "archive.dir"} {
+		if c.IsSet(flag) && c.String(flag) == "" {
+			// An unset variable of a script, not the directory they are in.
+			return nil, fail(exitUsage, fmt.Errorf("--%s is empty", flag), "name a directory, or leave the flag out")
+		}
 		if c.IsSet(flag) {
 			opt.Flags = append(opt.Flags, config.Flag{Name: "--" + flag, Key: key, Values: []string{c.String(flag)}})
 		}

@@ -31,14 +31,11 @@ func newLog(c *cli.Context) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))
 }
 
-func openSpool(cfg *config.Config, log *slog.Logger) (*spool.Spool, error) {
-	opt := spool.Options{ReserveBytes: uint64(cfg.Spool.ReserveBytes), ReserveInodes: uint64(cfg.Spool.ReserveInodes)}
-	if log != nil {
-		opt.Note = func(n spool.Note) {
-			log.Warn("spool", "what", n.What, "job", n.ID, "file", n.File, "err", n.Text)
-		}
-	}
-	return spool.Open(cfg.Spool.Dir, opt)
+// openSpool opens the spool; note, unless nil, is told of single files.
+func openSpool(cfg *config.Config, note func(spool.Note)) (*spool.Spool, error) {
+	return spool.Open(cfg.Spool.Dir, spool.Options{
+		ReserveBytes: uint64(cfg.Spool.ReserveBytes), ReserveInodes: uint64(cfg.Spool.ReserveInodes), Note: note,
+	})
 }
 
 func newScheduler(cfg *config.Config, log *slog.Logger) *probe.Scheduler {
@@ -56,10 +53,29 @@ func policy(cfg *config.Config) trace.Policy {
 	return p
 }
 
-func newRunner(cfg *config.Config, sp *spool.Spool, ar run.Archive, log *slog.Logger) *run.Runner {
+// archiveZone is the zone to open the archive with. One that was only
+// found on this machine yields to the archive's own: the shell that an
+// operator starts a node from may have another TZ than the service.
+func archiveZone(cfg *config.Config) string {
+	if cfg.Origin("archive.zone").Kind != config.FromDefault {
+		return cfg.Archive.Zone
+	}
+	ar, err := archive.Open(cfg.Archive.Dir)
+	if err != nil {
+		return cfg.Archive.Zone // OpenWriter says what is wrong
+	}
+	defer ar.Close() // only read from
+	if zone, ok := ar.Zone(); ok {
+		return zone
+	}
+	return cfg.Archive.Zone
+}
+
+// newRunner makes a Runner without spool and archive.
+func newRunner(cfg *config.Config, log *slog.Logger) *run.Runner {
 	sched := newScheduler(cfg, log)
 	return &run.Runner{
-		Spool: sp, Archive: ar, Scheduler: sched,
+		Scheduler: sched,
 		Tracer: &trace.Tracer{
 			Prober: sched, Policy: policy(cfg), Resolver: net.DefaultResolver,
 			Memory: trace.NewMemory(), Slots: trace.NewSlots(cfg.Run.Jobs),

@@ -57,16 +57,17 @@ func jobs(c *cli.Context) []config.Flag {
 }
 
 func runNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, log *slog.Logger, once bool) error {
-	sp, err := openSpool(cfg, log)
-	if err != nil {
-		return err
-	}
-	ar, err := archive.OpenWriter(cfg.Archive.Dir, cfg.Archive.Zone)
-	if err != nil {
-		return err
-	}
-	r := newRunner(cfg, sp, ar, log)
+	r := newRunner(cfg, log)
 	r.Once = once
+	sp, err := openSpool(cfg, r.Note)
+	if err != nil {
+		return err
+	}
+	ar, err := archive.OpenWriter(cfg.Archive.Dir, archiveZone(cfg))
+	if err != nil {
+		return err
+	}
+	r.Spool, r.Archive = sp, ar
 	log.Info("tracing", "spool", cfg.Spool.Dir, "archive", cfg.Archive.Dir, "node", cfg.Node.Name)
 	notify(log, daemon.SdNotifyReady)
 	err = r.Run(ctx, stop)

@@ -97,6 +97,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds:                commands(),
 		Condition:           condition,
+		Deadline:            time.Now().Add(4 * patience),
 	})
 }
 

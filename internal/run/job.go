@@ -132,6 +132,13 @@ func (r *Runner) traceJob(j spool.Job) trace.Job {
 // recover brings the spool in order and reports what an earlier process
 // was tracing when it ended: the evidence so far, silence included.
 func (r *Runner) recover() error {
+	// A report without its line in an index is found by its ID and by nothing
+	// else: the lines come before the jobs that they answer are let go.
+	if n, err := r.Archive.Repair(); err != nil {
+		return err
+	} else if n > 0 {
+		r.Log.Info("repaired the archive", "reports", n)
+	}
 	found, err := r.queue.Recover(r.reported)
 	if err != nil {
 		return err

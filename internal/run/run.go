@@ -35,6 +35,8 @@ type Archive interface {
 	Write(*report.Report) error
 	// Has says whether a report answers this request.
 	Has(ulid.ULID) (bool, error)
+	// Repair finishes what a writer that died has begun.
+	Repair() (mended int, err error)
 }
 
 // Defaults are what a job leaves open and trace.Rule does not hold.
@@ -79,6 +81,10 @@ func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.queue.Close()) }()
 
+	// The last word, still under the lock: whoever asks within the next
+	// seconds must not be told that somebody traces.
+	defer r.writeState(true)
+
 	ctx, cancel := context.WithCancelCause(ctx)
 	var helpers, jobs sync.WaitGroup
 	defer helpers.Wait()
@@ -95,12 +101,11 @@ func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
 		}
 	})
 	helpers.Go(func() { every(ctx, flushEvery, r.flush) })
-	helpers.Go(func() { every(ctx, stateEvery, func() { r.writeState(stop) }) })
-	r.writeState(stop)
+	helpers.Go(func() { every(ctx, stateEvery, func() { r.writeState(isClosed(stop)) }) })
+	r.writeState(isClosed(stop))
 
 	r.claimUntil(ctx, stop, hints, &jobs)
 	jobs.Wait()
-	r.writeState(stop)
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
@@ -163,6 +168,14 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}, jo
 		case <-ctx.Done():
 		}
 	}
+}
+
+// Note takes in what the spool tells of single files (spool.Options.Note).
+func (r *Runner) Note(n spool.Note) {
+	if n.What == spool.NoteBad {
+		r.tally.bad()
+	}
+	r.Log.Warn("spool", "what", n.What, "job", n.ID, "file", n.File, "err", n.Text)
 }
 
 // reported says whether the archive answers a request already. Where it

@@ -7,15 +7,13 @@ import (
 )
 
 // writeState replaces state/run.json.
-func (r *Runner) writeState(stop <-chan struct{}) {
+func (r *Runner) writeState(draining bool) {
 	st := spool.RunState{
 		Schema: 1, At: r.Now(), Started: r.started, PID: os.Getpid(),
 		Version: r.Version, Node: r.Node.Name, Archive: r.ArchiveAt, State: "running",
 	}
-	select {
-	case <-stop:
+	if draining {
 		st.State = "draining"
-	default:
 	}
 	unwritten := r.tally.into(&st)
 	st.Jobs.Limit = r.Jobs
@@ -34,6 +32,15 @@ func (r *Runner) writeState(stop <-chan struct{}) {
 		r.stateFails = true
 	} else if err == nil {
 		r.stateFails = false
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
