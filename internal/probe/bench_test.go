@@ -1,7 +1,11 @@
 package probe
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -26,7 +30,7 @@ func BenchmarkLoopback(b *testing.B) {
 			wg.Done()
 		},
 	}
-	before := cpu(b)
+	before, beforeChildren := cpu(b), childrenCPU(b)
 	began := time.Now()
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -45,8 +49,30 @@ func BenchmarkLoopback(b *testing.B) {
 	took := time.Since(began)
 	b.ReportMetric(float64(b.N)/took.Seconds(), "probes/s")
 	b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(b.N)/1000, "own-us/probe")
+	b.ReportMetric(float64((childrenCPU(b)-beforeChildren).Nanoseconds())/float64(b.N)/1000, "mtr-packet-us/probe")
 	b.ReportMetric(float64(lost), "lost")
 	b.ReportMetric(float64(s.Stats().Started), "processes")
+}
+
+// childrenCPU is what the children that have ended and those that run used.
+func childrenCPU(t testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u); err != nil {
+		t.Fatal(err)
+	}
+	d := time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	for _, pid := range children(t) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue // ended since
+		}
+		_, after, _ := strings.Cut(string(b), ") ")
+		for _, ticks := range strings.Fields(after)[11:13] { // utime, stime; proc_pid_stat(5)
+			n, _ := strconv.Atoi(ticks)
+			d += time.Duration(n) * time.Second / 100
+		}
+	}
+	return d
 }
 
 func cpu(t testing.TB) time.Duration {

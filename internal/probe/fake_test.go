@@ -122,7 +122,7 @@ func fakeOptions(t *testing.T, mode string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Path: exe, MaxPPS: 20000, env: []string{fakeVariable + "=" + mode}, word: 300 * time.Millisecond, greet: 10 * time.Second}
+	return Options{Path: exe, MaxPPS: 20000, env: []string{fakeVariable + "=" + mode}, greet: 10 * time.Second}
 }
 
 func pings(n int) []Request {
@@ -188,7 +188,7 @@ func TestProcessKilled(t *testing.T) {
 }
 
 // children are the pids of this process's mtr-packets.
-func children(t *testing.T) (pids []int) {
+func children(t testing.TB) (pids []int) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -226,7 +226,7 @@ func TestProcessHangs(t *testing.T) {
 	for _, mode := range []string{"silent", "frozen", "deaf", "mute"} {
 		t.Run(mode, func(t *testing.T) {
 			opt := fakeOptions(t, mode)
-			opt.greet = 300 * time.Millisecond
+			opt.word, opt.greet = 300*time.Millisecond, 300*time.Millisecond
 			s := run(t, opt)
 			rs := pings(3000) // more than a pipe holds
 			want := "unsent: mtr-packet failed"
@@ -245,6 +245,18 @@ func TestProcessHangs(t *testing.T) {
 				waitFor(t, func() bool { return s.Stats().Restarts > 0 })
 			}
 		})
+	}
+}
+
+// next is the next result, which has to come.
+func next(t *testing.T, got <-chan Result) Result {
+	t.Helper()
+	select {
+	case r := <-got:
+		return r
+	case <-time.After(20 * time.Second):
+		t.Fatal("no result within 20 s")
+		return Result{}
 	}
 }
 
@@ -343,7 +355,7 @@ func TestLateFollowsLost(t *testing.T) {
 	rs[0].Deadline = 200 * time.Millisecond
 	rs[0].Done = func(r Result) { got <- r }
 	s.SubmitAll(rs)
-	first, second := <-got, <-got
+	first, second := next(t, got), next(t, got)
 	if first.Outcome == Unsent && errors.Is(first.Err, ErrStalled) {
 		t.Skip("this machine stalled")
 	}
@@ -370,14 +382,14 @@ func TestCancel(t *testing.T) {
 		}
 	}
 	hs := s.SubmitAll(rs)
-	<-got // one has left
+	next(t, got) // one has left
 	for _, h := range hs {
 		h.Cancel()
 		h.Cancel()
 	}
 	cancelled := 0
 	for range len(rs) - 1 {
-		if r := <-got; errors.Is(r.Err, ErrCancelled) {
+		if r := next(t, got); errors.Is(r.Err, ErrCancelled) {
 			cancelled++
 			if r.Outcome != Unsent || !r.Sent.IsZero() {
 				t.Errorf("got %+v", r)
@@ -424,7 +436,7 @@ func TestStopTellsEverybody(t *testing.T) {
 	}
 	s.Submit(rs[0])
 	for range len(rs) + 1 {
-		if r := <-got; r.Outcome != Unsent || !errors.Is(r.Err, ErrStopped) {
+		if r := next(t, got); r.Outcome != Unsent || !errors.Is(r.Err, ErrStopped) {
 			t.Fatalf("got %+v", r)
 		}
 	}

@@ -118,7 +118,7 @@ func TestLabLate(t *testing.T) {
 		Spec:  Spec{Addr: target.Addr4, TTL: 64, Protocol: ICMP},
 		Class: FirstOwn, Deadline: 200 * time.Millisecond, Done: func(r Result) { got <- r },
 	})
-	if first, second := <-got, <-got; first.Outcome != Lost || second.Outcome != Late || second.RTT < 400*time.Millisecond {
+	if first, second := next(t, got), next(t, got); first.Outcome != Lost || second.Outcome != Late || second.RTT < 400*time.Millisecond {
 		t.Errorf("got %+v, then %+v; want lost, then late after 400 ms", first, second)
 	}
 }

@@ -279,7 +279,7 @@ func (p *pool) read(c *process, lines *lineReader) {
 	}
 }
 
-const gather = 500 * time.Microsecond
+const gather = time.Millisecond
 
 // news takes in what became of a child. It returns the child's probes where
 // it has ended, and why they will not be answered.

@@ -10,7 +10,7 @@ import (
 // retired when they are idle.
 func TestPoolGrowsAndShrinks(t *testing.T) {
 	opt := fakeOptions(t, "late=800ms")
-	opt.idle, opt.word = 300*time.Millisecond, 10*time.Second
+	opt.idle = 300 * time.Millisecond
 	s := run(t, opt)
 	most := 0
 	watch := pings(6000)
@@ -93,7 +93,7 @@ func TestOwnStallIsNoLoss(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var clock stepClock
 			opt := fakeOptions(t, c.mode)
-			opt.Now, opt.word = clock.now, wordTimeout
+			opt.Now = clock.now
 			s := run(t, opt)
 			rs := pings(20)
 			for i := range rs {

@@ -39,9 +39,9 @@ const (
 	// to reach us.
 	answerGrace = 10 * time.Millisecond
 
-	tick      = time.Millisecond       // between turns while there is something to send
-	leastTurn = 500 * time.Microsecond // between any two turns
-	slowTurn  = beatGap                // between turns while anything is under way
+	tick      = time.Millisecond // between turns while there is something to send
+	leastTurn = time.Millisecond // between any two turns
+	slowTurn  = beatGap          // between turns while anything is under way
 	idleTurn  = time.Second
 
 	stallLeast = 100 * time.Millisecond  // what comes later than that was kept from running
