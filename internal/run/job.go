@@ -13,7 +13,7 @@ import (
 	"github.com/mtrq/mtrq/spool"
 )
 
-// begin makes the record of a claimed job, which runs from here on.
+// begin makes the record of a claimed job.
 func (r *Runner) begin(c *spool.Claim) *recorder {
 	rec := &recorder{
 		builder: r.builder(c.Job),
@@ -23,9 +23,6 @@ func (r *Runner) begin(c *spool.Claim) *recorder {
 		},
 	}
 	r.tally.claimed()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.active[c.ID] = rec
 	return rec
 }
 
@@ -47,11 +44,6 @@ func request(j spool.Job) report.Request {
 // job traces one claimed job and sees it to its end: a report in the
 // archive, a place in new/ again, or, when ctx ends, cur/ as it is.
 func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder) {
-	defer func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.active, c.ID)
-	}()
 	where := r.tally.at(queued)
 	var started time.Time
 	ended, sent := r.Tracer.Trace(ctx, stop, r.traceJob(c.Job), func(e report.Event) {
@@ -76,7 +68,12 @@ func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, 
 		}
 		return
 	}
-	if err := r.keep(ctx, stop, c, rec.builder); err != nil {
+	r.keepOrLeave(ctx, stop, c, rec.builder)
+}
+
+// keepOrLeave keeps the report, or leaves job and events to the next run.
+func (r *Runner) keepOrLeave(ctx context.Context, stop <-chan struct{}, c *spool.Claim, b *report.Builder) {
+	if err := r.keep(ctx, stop, c, b); err != nil {
 		r.Log.Error("keep report; the job stays in cur/ and is recovered by the next run", "job", c.ID, "err", err)
 	}
 }
@@ -130,12 +127,15 @@ func (r *Runner) traceJob(j spool.Job) trace.Job {
 }
 
 // recover brings the spool in order and reports what an earlier process
-// was tracing when it ended: the evidence so far, silence included.
-func (r *Runner) recover() error {
+// was tracing when it ended: the evidence so far, silence included. Where
+// the archive cannot be written yet, those reports wait beside the traces
+// that go on meanwhile.
+func (r *Runner) recover(ctx context.Context, stop <-chan struct{}) error {
 	// A report without its line in an index is found by its ID and by nothing
-	// else: the lines come before the jobs that they answer are let go.
+	// else: the lines come before the jobs that they answer are let go. What
+	// cannot be mended now is mended by the next run.
 	if n, err := r.Archive.Repair(); err != nil {
-		return err
+		r.Log.Error("repair the archive", "err", err)
 	} else if n > 0 {
 		r.Log.Info("repaired the archive", "reports", n)
 	}
@@ -147,26 +147,20 @@ func (r *Runner) recover() error {
 		r.Log.Info("recovered the spool", "interrupted", len(found.Interrupted), "queued_again", found.Requeued, "bad", found.Bad)
 	}
 	for _, c := range found.Interrupted {
-		rep, err := r.interrupted(c)
+		b, err := r.interrupted(c)
 		if err != nil {
-			if err := c.Bad(fmt.Sprintf("no report can be made of its events: %s", err)); err != nil {
+			if err := c.Bad(fmt.Sprintf("its events cannot be read: %s", err)); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := r.Archive.Write(rep); err != nil {
-			return fmt.Errorf("recover job %s: %w", c.ID, err)
-		}
-		r.tally.reported(true)
-		if err := c.Finish(); err != nil {
-			return err
-		}
+		r.spawn(c.ID, &recorder{builder: b}, func() { r.keepOrLeave(ctx, stop, c, b) })
 	}
 	return nil
 }
 
-// interrupted is the report of a job whose runner died.
-func (r *Runner) interrupted(c *spool.Claim) (*report.Report, error) {
+// interrupted reads what a job's runner wrote before it died.
+func (r *Runner) interrupted(c *spool.Claim) (*report.Builder, error) {
 	f, err := os.Open(c.EventsPath())
 	if err != nil {
 		return nil, err
@@ -174,8 +168,6 @@ func (r *Runner) interrupted(c *spool.Claim) (*report.Report, error) {
 	defer f.Close() // only read from
 	b := r.builder(c.Job)
 	b.Options.Interrupted = true
-	if b.Options.Garbage, err = report.ReadEvents(f, b.Add); err != nil {
-		return nil, err
-	}
-	return b.Report()
+	b.Options.Garbage, err = report.ReadEvents(f, b.Add)
+	return b, err
 }

@@ -56,9 +56,3 @@ func (r *recorder) flushLocked() {
 	r.failing = false
 	r.unsaved = r.unsaved[:0]
 }
-
-func (r *recorder) report() (*report.Report, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.builder.Report()
-}

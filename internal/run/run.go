@@ -65,6 +65,9 @@ type Runner struct {
 	started time.Time
 	tally   tally
 
+	jobs  sync.WaitGroup
+	freed chan struct{} // holds one: a job has ended
+
 	mu         sync.Mutex
 	active     map[ulid.ULID]*recorder
 	stateFails bool // run.json could not be written the last time
@@ -75,7 +78,7 @@ type Runner struct {
 // once and leaves what is unfinished to the next Run's recovery. It
 // returns spool.ErrBusy where another process has the spool.
 func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
-	r.started, r.active = r.Now(), map[ulid.ULID]*recorder{}
+	r.started, r.active, r.freed = r.Now(), map[ulid.ULID]*recorder{}, make(chan struct{}, 1)
 	if r.queue, err = r.Spool.Lock(); err != nil {
 		return err
 	}
@@ -86,11 +89,13 @@ func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
 	defer r.writeState(true)
 
 	ctx, cancel := context.WithCancelCause(ctx)
-	var helpers, jobs sync.WaitGroup
+	var helpers sync.WaitGroup
 	defer helpers.Wait()
 	defer cancel(nil)
 	// What an earlier process left comes first: its evidence is the oldest.
-	if err := r.recover(); err != nil {
+	if err := r.recover(ctx, stop); err != nil {
+		cancel(nil)
+		r.jobs.Wait()
 		return err
 	}
 	hints := make(chan struct{}, 1)
@@ -104,12 +109,12 @@ func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
 	helpers.Go(func() { every(ctx, stateEvery, func() { r.writeState(isClosed(stop)) }) })
 	r.writeState(isClosed(stop))
 
-	r.claimUntil(ctx, stop, hints, &jobs)
-	jobs.Wait()
+	err = r.claimUntil(ctx, stop, hints)
+	r.jobs.Wait()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
-	return nil
+	return err
 }
 
 // every calls f at each beat until ctx ends.
@@ -126,16 +131,16 @@ func every(ctx context.Context, beat time.Duration, f func()) {
 	}
 }
 
-// claimUntil starts jobs as they come, until told to stop.
-func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}, jobs *sync.WaitGroup) {
-	freed := make(chan struct{}, 1)
+// claimUntil starts jobs as they come, until told to stop. What keeps it
+// from claiming is tried again, and an error only where this is done once.
+func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}) error {
 	wrong := ""
 	for {
 		select {
 		case <-stop:
-			return
+			return nil
 		case <-ctx.Done():
-			return
+			return nil
 		default:
 		}
 		claims, err := r.queue.Claim(r.reported, maxActive-r.running())
@@ -147,27 +152,38 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}, jo
 		}
 		for _, c := range claims {
 			rec := r.begin(c)
-			jobs.Go(func() {
-				r.job(ctx, stop, c, rec)
-				select {
-				case freed <- struct{}{}:
-				default:
-				}
-			})
+			r.spawn(c.ID, rec, func() { r.job(ctx, stop, c, rec) })
 		}
 		if len(claims) > 0 {
 			continue // there may be more
 		}
 		if r.Once && r.running() == 0 {
-			return
+			return err
 		}
 		select {
 		case <-hints:
-		case <-freed:
+		case <-r.freed:
 		case <-stop:
 		case <-ctx.Done():
 		}
 	}
+}
+
+// spawn runs a job's way to its end; until then it counts as running.
+func (r *Runner) spawn(id ulid.ULID, rec *recorder, way func()) {
+	r.mu.Lock()
+	r.active[id] = rec
+	r.mu.Unlock()
+	r.jobs.Go(func() {
+		way()
+		r.mu.Lock()
+		delete(r.active, id)
+		r.mu.Unlock()
+		select {
+		case r.freed <- struct{}{}:
+		default:
+		}
+	})
 }
 
 // Note takes in what the spool tells of single files (spool.Options.Note).
