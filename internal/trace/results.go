@@ -191,7 +191,8 @@ func (r *running) reportShared() {
 		delete(r.shared, a)
 		sent, answered := r.Prober.Shared(a)
 		if sent -= before.sent; sent > own[a] {
-			r.emit(report.Event{E: report.EventShared, MS: r.ms(r.Now()), Addr: a, Sent: sent, Answered: answered - before.answered})
+			// An answer may be to a probe that left before: no more of them than probes.
+			r.emit(report.Event{E: report.EventShared, MS: r.ms(r.Now()), Addr: a, Sent: sent, Answered: min(answered-before.answered, sent)})
 		}
 	}
 }

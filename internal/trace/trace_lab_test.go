@@ -146,7 +146,7 @@ func TestTargetsThatDoNotAnswer(t *testing.T) {
 		if e.Target.State != report.Forbidden || e.Ended != report.EndedRefused {
 			t.Errorf("got %s, %s; want refused", e.Target.State, e.Ended)
 		}
-		if n := b.net.Truth().Count(lab.Window{}, func(*lab.Record) bool { return true }); n.Of() != 0 {
+		if n := b.net.Truth().Count(lab.Window{}, func(*lab.Record) bool { return true }); n.Probes != 0 {
 			t.Errorf("probes left: %s", n)
 		}
 	})
