@@ -52,19 +52,12 @@ func usage(format string, args ...any) error {
 	return fail(exitUsage, fmt.Errorf(format, args...), "")
 }
 
-// silent ends the program with a code after everything has been said.
-func silent(code int) error { return &failure{code: code} }
-
 // say prints an error and its hint and returns the exit code.
 func say(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
 	code, hint := classify(err)
-	var f *failure
-	if errors.As(err, &f) && f.err == nil {
-		return f.code
-	}
 	for i, line := range strings.Split(strings.TrimRight(err.Error(), "\n"), "\n") {
 		if i == 0 {
 			fmt.Fprintf(w, "mtrq: error: %s\n", line)

@@ -65,7 +65,7 @@ func (b *bench) burst(ctx context.Context) (err error) {
 	b.printf("| whole path asked three times, of all targets | %.2f s | ≤ 6 s |\n", seen.wave[2].Seconds())
 	b.printf("| CPU until then, run and its mtr-packets | %.2f s | ≤ 4 s |\n", (used.cpu - before.cpu).Seconds())
 	b.printf("| memory, run and its mtr-packets, at most | %.0f MB | ≤ 150 MB |\n", float64(peak)/1e6)
-	b.printf("| greatest number of probes in any 100 ms | %d | 500 + 10 %% |\n\n", seen.busiest)
+	b.printf("| greatest number of probes in any 100 ms (`max_pps` is 500) | %d | |\n\n", seen.busiest)
 	if o := n.Truth().Overload(); o > 0 {
 		b.printf("The simulated network itself dropped %d probes.\n\n", o)
 	}
