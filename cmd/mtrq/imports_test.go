@@ -13,13 +13,14 @@ import (
 func TestImports(t *testing.T) {
 	const module = "github.com/mtrq/mtrq/"
 	allowed := map[string][]string{
+		"contrib":               {},
 		"spool":                 {},
 		"report":                {},
 		"internal/config":       {},
 		"internal/probe":        {},
 		"internal/trace":        {"internal/probe", "report"},
 		"internal/archive":      {"report"},
-		"internal/run":          {"internal/archive", "internal/probe", "internal/trace", "report", "spool"},
+		"internal/run":          {"internal/probe", "internal/trace", "report", "spool"},
 		"internal/web":          {"internal/archive", "internal/trace", "report", "spool"},
 		"internal/lab":          {},
 		"internal/lab/mtrq-lab": {"internal/lab"},

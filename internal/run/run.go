@@ -68,9 +68,11 @@ type Runner struct {
 	jobs  sync.WaitGroup
 	freed chan struct{} // holds one: a job has ended
 
-	mu         sync.Mutex
-	active     map[ulid.ULID]*recorder
-	stateFails bool // run.json could not be written the last time
+	mu     sync.Mutex
+	active map[ulid.ULID]*recorder
+
+	stateMu    sync.Mutex // for one writer of run.json at a time
+	stateFails bool       // it could not be written the last time
 }
 
 // Run traces until stop is closed and all that runs has ended (see
