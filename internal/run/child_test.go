@@ -8,9 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/mtrq/mtrq/spool"
 )
 
 // childVariable makes the test program a node of its own, for what has to
@@ -43,16 +46,32 @@ type process struct {
 	log *logBuffer
 }
 
-// fork starts one. before is a command line that becomes the program in
-// the end: "unshare -m …"; empty for none.
-func (s *site) fork(before ...string) *process {
+// fork starts one.
+func (s *site) fork() *process {
+	s.t.Helper()
+	return s.forkIn("true")
+}
+
+// smallDisk is a command that gives a process a filesystem of its own, of
+// 1 MiB, in a directory of the site. Nobody else sees it.
+func (s *site) smallDisk(dir string) string {
+	s.t.Helper()
+	if err := os.MkdirAll(s.path(dir), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	return "mount -t tmpfs -o size=1m tmpfs '" + s.path(dir) + "'"
+}
+
+// forkIn starts one in a mount namespace of its own, after a command
+// there. From then on the test sees the site as that process does.
+func (s *site) forkIn(first string) *process {
 	s.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	args := append(before, self)
-	p := &process{cmd: s.net.Space().Command(s.t.Context(), args[0], args[1:]...), log: &logBuffer{}}
+	p := &process{log: &logBuffer{}}
+	p.cmd = s.net.Space().Command(s.t.Context(), "unshare", "-m", "sh", "-ec", first+`; exec "$0"`, self)
 	p.cmd.Env = append(os.Environ(), childVariable+"="+s.path("spool")+":"+s.path("archive")+":")
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
@@ -67,8 +86,47 @@ func (s *site) fork(before ...string) *process {
 			s.t.Logf("log of the process:\n%s", p.log)
 		}
 	})
-	await(s.t, "the process to run", func() bool { return s.state().PID == p.cmd.Process.Pid || p.log.has("level=ERROR") })
+	seen := fmt.Sprintf("/proc/%d/root%s", p.cmd.Process.Pid, s.dir)
+	await(s.t, "the process to run", func() bool {
+		state, err := os.ReadFile(filepath.Join(seen, "spool", "state", spool.RunStateFile))
+		return err == nil && strings.Contains(string(state), fmt.Sprintf(`"pid": %d,`, p.cmd.Process.Pid))
+	})
+	if first != "true" {
+		s.dir = seen
+		if s.spool, err = spool.Open(s.path("spool"), spool.Options{}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	return p
+}
+
+// fill writes until nothing more fits.
+func (s *site) fill(dir string) (free func()) {
+	s.t.Helper()
+	path := s.path(dir, ".filler")
+	f, err := os.Create(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if err := errors.Join(f.Close(), ignore(err, syscall.ENOSPC)); err != nil {
+		s.t.Fatal(err)
+	}
+	return func() {
+		s.t.Helper()
+		if err := os.Remove(path); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func ignore(err, what error) error {
+	if errors.Is(err, what) {
+		return nil
+	}
+	return err
 }
 
 // kill is kill -9.

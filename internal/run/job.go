@@ -62,9 +62,12 @@ func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, 
 	case ended == report.EndedInterrupted:
 		return // the next run finds the events
 	case ended == report.EndedShutdown && sent == 0:
-		r.tally.returned()
-		if err := c.Return("mtrq was told to stop before a probe was sent"); err != nil {
+		err := c.Return("mtrq was told to stop before a probe was sent")
+		switch {
+		case err != nil:
 			r.Log.Error("give job back", "job", c.ID, "err", err)
+		case c.Attempt < spool.MaxAttempts: // else it is in bad/, and counted there
+			r.tally.returned()
 		}
 		return
 	}

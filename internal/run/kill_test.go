@@ -1,8 +1,9 @@
 package run
 
 import (
+	"fmt"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -144,52 +145,56 @@ func TestStoppedWhileTracing(t *testing.T) {
 	}
 }
 
-// TestStoppedBeforeAProbe gives a job back, three times at most: then it
-// lies in bad/ with the reason.
+// TestStoppedBeforeAProbe gives a job back, to be traced later; at the
+// third time it goes to bad/ with the reason.
 func TestStoppedBeforeAProbe(t *testing.T) {
-	s := newSite(t, lab.Config{Targets: 1, Seed: 3})
-	silent := s.path("silent")
-	write(t, silent, "#!/bin/sh\nexec sleep 60\n")
-	if err := os.Chmod(silent, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	id := s.submit(spool.Job{Target: s.target(0), Rounds: 3})
-	for attempt := 1; attempt <= spool.MaxAttempts; attempt++ {
-		l := s.runWith(silent)
-		await(t, "the claim", func() bool { return s.state().Jobs.Queued == 1 })
-		l.drain()
-		if attempt < spool.MaxAttempts {
-			want := []string{id.String() + "." + string(rune('0'+attempt)) + ".job"}
-			if got := s.list("new"); !slices.Equal(got, want) {
-				t.Fatalf("new/ holds %v, want %v", got, want)
+	for _, c := range []struct {
+		name       string
+		before, in string // as it waits, and after the stop
+	}{
+		{"the first time", "%s.job", "new/%s.1.job"},
+		{"the third time", "%s.2.job", "bad/%s.2.job"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // they wait for a process that says nothing
+			s := newSite(t, lab.Config{Targets: 1, Seed: 3})
+			id := s.submit(spool.Job{Target: s.target(0), Rounds: 3})
+			waits := s.path("spool", "new", fmt.Sprintf(c.before, id))
+			if err := os.Rename(s.path("spool", "new", id.String()+".job"), waits); err != nil {
+				t.Fatal(err)
 			}
-			if k := s.state().Counters; k.Returned != 1 || k.Bad != 0 {
-				t.Errorf("run.json counts %+v, want 1 returned", k)
+			l := s.runWith(script(t, "exec sleep 60"))
+			await(t, "the claim", func() bool { return s.state().Jobs.Queued == 1 })
+			l.drain()
+			if _, err := os.Stat(s.path("spool", fmt.Sprintf(c.in, id))); err != nil {
+				t.Error(err)
 			}
-		}
-	}
-	s.settled()
-	if p, err := s.spool.Where(id); err != nil || p.State != spool.StateBad || !strings.Contains(p.Reason, "told to stop before a probe was sent") {
-		t.Errorf("the job is at %+v, %v; want bad, with the reason", p, err)
+			s.run(once).done()
+			rep := s.settled()[id]
+			if strings.HasPrefix(c.in, "new/") {
+				if rep == nil || rep.Evidence.Ended != report.EndedComplete {
+					t.Errorf("the job that was given back has the report %+v", rep)
+				}
+				return
+			}
+			if k := l.tally.counts; k.Returned != 0 || k.Bad != 1 {
+				t.Errorf("counted %+v, want 1 bad", k)
+			}
+			if p, err := s.spool.Where(id); err != nil || !strings.Contains(p.Reason, "told to stop before a probe was sent") {
+				t.Errorf("the job is at %+v, %v; want the reason", p, err)
+			}
+		})
 	}
 }
 
-// TestGivenBackIsTracedLater is the same with a better second run.
-func TestGivenBackIsTracedLater(t *testing.T) {
-	s := newSite(t, lab.Config{Targets: 1, Seed: 3})
-	silent := s.path("silent")
-	write(t, silent, "#!/bin/sh\nexec sleep 60\n")
-	if err := os.Chmod(silent, 0o755); err != nil {
+// script writes a shell script to stand in for mtr-packet.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "mtr-packet")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	id := s.submit(spool.Job{Target: s.target(0), Rounds: 3})
-	l := s.runWith(silent)
-	await(t, "the claim", func() bool { return s.state().Jobs.Queued == 1 })
-	l.drain()
-	s.run(once).done()
-	if rep := s.settled()[id]; rep == nil || rep.Evidence.Ended != report.EndedComplete {
-		t.Errorf("the job that was given back has the report %+v", rep)
-	}
+	return path
 }
 
 // TestStoppedTwice ends at once; the next run reports what was seen.

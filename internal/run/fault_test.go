@@ -1,0 +1,196 @@
+package run
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mtrq/mtrq/internal/lab"
+	"github.com/mtrq/mtrq/report"
+	"github.com/mtrq/mtrq/spool"
+)
+
+// children are the processes of this one that run mtr-packet for a test's
+// network, which is known by its namespace.
+func (s *site) children() (pids []int) {
+	s.t.Helper()
+	var ns string
+	err := s.net.Space().Do(func() (err error) {
+		ns, err = os.Readlink("/proc/thread-self/ns/net")
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		// What has ended meanwhile cannot be read, and is none.
+		comm, _ := os.ReadFile(dir + "/comm")
+		link, _ := os.Readlink(dir + "/ns/net")
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && link == ns && strings.TrimSpace(string(comm)) == "mtr-packet" {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// TestProberFails kills or stops mtr-packet in the middle of a trace. It
+// is replaced, and what it took with it is no loss.
+func TestProberFails(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		signal unix.Signal
+	}{
+		{"killed", unix.SIGKILL},
+		{"hung", unix.SIGSTOP},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // a hang takes seconds to be noticed
+			s := newSite(t, lab.Config{Targets: 3, Seed: 3})
+			l := s.run()
+			for i := range 3 {
+				s.submit(spool.Job{Target: s.target(i), Rounds: 10000})
+			}
+			await(t, "three long looks", func() bool { return s.state().Jobs.LongLook == 3 })
+			pids := s.children()
+			if len(pids) == 0 {
+				t.Fatal("no mtr-packet runs")
+			}
+			for _, pid := range pids {
+				if err := unix.Kill(pid, c.signal); err != nil {
+					t.Fatal(err)
+				}
+			}
+			await(t, "another mtr-packet", func() bool { return l.Scheduler.Stats().Restarts >= len(pids) })
+			answered := l.Scheduler.Stats().Answered
+			await(t, "answers again", func() bool { return l.Scheduler.Stats().Answered > answered+30 })
+			l.drain()
+			for id, rep := range s.settled() {
+				if n := lost(rep); n > 0 {
+					t.Errorf("job %s: %d probes lost, in a network that loses none", id, n)
+				}
+				if e := &rep.Evidence; e.Ended != report.EndedShutdown || e.Target.State != report.Reached {
+					t.Errorf("job %s ended %s, %s; want shutdown, reached", id, e.Ended, e.Target.State)
+				}
+			}
+			if l.Scheduler.Stats().Restarts != len(pids) {
+				t.Errorf("%d restarts after %d processes were %s", l.Scheduler.Stats().Restarts, len(pids), c.name)
+			}
+		})
+	}
+}
+
+// TestProberNeverWorks has no mtr-packet that could trace: each job ends
+// as a report that says so. None waits for ever, and none is lost.
+func TestProberNeverWorks(t *testing.T) {
+	for _, c := range []struct {
+		name, path, says string
+	}{
+		{"missing", "/nonexistent/mtr-packet", "install mtr"},
+		{"without rights", script(t, "exec setpriv --reuid 65534 --clear-groups --inh-caps=-all --bounding-set=-net_raw --no-new-privs mtr-packet"), "CAP_NET_RAW"},
+		{"answers garbage", script(t, "while read -r line; do echo 'what is a probe?'; done"), "mtr-packet"},
+		{"ends at once", script(t, "exit 3"), "exit status 3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // some are tried again and again
+			s := newSite(t, lab.Config{Targets: 2, Seed: 3})
+			for i := range 2 {
+				s.submit(spool.Job{Target: s.target(i)})
+			}
+			l := s.runWith(c.path, once)
+			l.done()
+			for id, rep := range s.settled() {
+				e := &rep.Evidence
+				if e.Ended != report.EndedFailed || e.Target.State != report.Unprobed || !strings.Contains(e.Error, c.says) {
+					t.Errorf("job %s ended %s, %s: %q; want failed, unprobed and words on %q", id, e.Ended, e.Target.State, e.Error, c.says)
+				}
+				if sent(rep) > 0 {
+					t.Errorf("job %s has %d probes", id, sent(rep))
+				}
+			}
+			for _, h := range s.state().Health {
+				if h.What == "mtr-packet" && (h.OK || !strings.Contains(h.Hint, c.says)) {
+					t.Errorf("run.json says of mtr-packet: %+v", h)
+				}
+			}
+		})
+	}
+}
+
+// TestNetworkFails takes the network away, before a trace and during one.
+func TestNetworkFails(t *testing.T) {
+	ip := func(t *testing.T, s *site, args ...string) {
+		t.Helper()
+		if out, err := s.net.Space().Command(t.Context(), "ip", args...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %v: %v: %s", args, err, out)
+		}
+	}
+	flush := func(t *testing.T, s *site) { ip(t, s, "route", "flush", "table", "main") }
+	down := func(t *testing.T, s *site) {
+		t.Helper()
+		out, err := s.net.Space().Command(t.Context(), "ip", "-o", "link", "show", "up").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			if name := strings.TrimSuffix(strings.Fields(line)[1], ":"); name != "lo" {
+				ip(t, s, "link", "set", "down", "dev", name)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name string
+		fail func(*testing.T, *site)
+	}{{"no route", flush}, {"link down", down}} {
+		t.Run(c.name+" before", func(t *testing.T) {
+			s := newSite(t, lab.Config{Targets: 1, Seed: 3})
+			c.fail(t, s)
+			id := s.submit(spool.Job{Target: s.target(0), Rounds: 3})
+			s.run(once).done()
+			if rep := s.settled()[id]; rep == nil || rep.Evidence.Target.State != report.NoRoute {
+				t.Errorf("got %+v, want no-route", rep)
+			}
+		})
+		t.Run(c.name+" during", func(t *testing.T) {
+			s := newSite(t, lab.Config{Targets: 1, Seed: 3})
+			l := s.run()
+			id := s.submit(spool.Job{Target: s.target(0), Rounds: 10000})
+			await(t, "the long look", func() bool { return s.state().Jobs.LongLook == 1 })
+			c.fail(t, s)
+			_, before := s.events(id)
+			await(t, "outcomes after it", func() bool { _, known := s.events(id); return known > before+20 })
+			l.drain()
+			rep := s.settled()[id]
+			if rep == nil || rep.Evidence.Target.State != report.Reached || !strings.Contains(rep.Evidence.Ping.Answer, "n") {
+				t.Errorf("got %+v, want a target that was reached until there was no route", rep)
+			}
+		})
+	}
+}
+
+// noNames knows no name.
+type noNames struct{}
+
+func (noNames) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
+
+func TestNamesThatDoNotResolve(t *testing.T) {
+	s := newSite(t, lab.Config{Targets: 1, Seed: 3})
+	id := s.submit(spool.Job{Target: "nope.example.net"})
+	s.run(once, func(r *Runner) { r.Tracer.Resolver = noNames{} }).done()
+	rep := s.settled()[id]
+	if rep == nil || rep.Evidence.Ended != report.EndedFailed || rep.Evidence.Target.State != report.Unresolved {
+		t.Errorf("got %+v, want failed, unresolved", rep)
+	}
+}
