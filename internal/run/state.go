@@ -8,6 +8,8 @@ import (
 
 // writeState replaces state/run.json.
 func (r *Runner) writeState(draining bool) {
+	r.stateMu.Lock()
+	defer r.stateMu.Unlock()
 	st := spool.RunState{
 		Schema: 1, At: r.Now(), Started: r.started, PID: os.Getpid(),
 		Version: r.Version, Node: r.Node.Name, Archive: r.ArchiveAt, State: "running",
