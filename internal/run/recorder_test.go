@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mtrq/mtrq/report"
 	"github.com/mtrq/mtrq/spool"
@@ -25,6 +26,7 @@ func TestRecorderWrites(t *testing.T) {
 		},
 		failed: func(error) { told++ },
 	}
+	start := report.Event{E: report.EventStart, At: time.Now(), Schema: report.Schema, Node: "lab", Target: &report.Target{Asked: "203.0.113.7", Protocol: "icmp"}}
 	probe := func(n int) { r.event(report.Event{E: report.EventProbe, N: n, TTL: 1}) }
 	for _, step := range []struct {
 		name string
@@ -32,7 +34,7 @@ func TestRecorderWrites(t *testing.T) {
 		want int // lines in the file
 		told int
 	}{
-		{"the start alone is no trace", func() { r.event(report.Event{E: report.EventStart}) }, 0, 0},
+		{"the start alone is no trace", func() { r.event(start) }, 0, 0},
 		{"nor does a flush write it", r.flush, 0, 0},
 		{"the first probe, with the start, at once", func() { probe(0) }, 2, 0},
 		{"the second waits", func() { probe(1) }, 2, 0},
