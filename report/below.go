@@ -12,7 +12,9 @@ import (
 func (p *printer) below() {
 	e := p.e
 	from := len(p.b)
-	defer func() { p.b = wrap(p.b, from, textWidth) }()
+	if !p.opts.Unwrapped {
+		defer func() { p.b = wrap(p.b, from, textWidth) }()
+	}
 	d := p.judge()
 	p.line()
 	p.line("Verdict: ", string(d.Class), ", ", string(d.Grade), ". ", d.Sentence)

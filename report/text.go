@@ -12,6 +12,10 @@ import (
 type TextOptions struct {
 	// Name gives the name of an address, or "". Nil: addresses only.
 	Name func(netip.Addr) string
+
+	// Unwrapped leaves the words below the table in lines of any length,
+	// for whoever wraps them to a width of their own.
+	Unwrapped bool
 }
 
 // Text is the report as users of `mtr -w` know it, with what mtr does

@@ -132,7 +132,7 @@ func (s *site) reportPage(rep *report.Report) reportPage {
 	}
 	// The table is as wide as its addresses and scrolls; the sentences
 	// below it wrap.
-	p.Table, p.Below, _ = strings.Cut(report.Text(rep), "\n\n")
+	p.Table, p.Below, _ = strings.Cut(string(report.AppendText(nil, rep, report.TextOptions{Unwrapped: true})), "\n\n")
 	p.Facts = facts(
 		"Node", ev.Node.Name+optional(", %s", ev.Node.Place),
 		"From", addrWords(ev.Node.Source.IsValid(), ev.Node.Source.String()),
