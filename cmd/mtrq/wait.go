@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/config"
+	"github.com/mtrq/mtrq/internal/run"
 	"github.com/mtrq/mtrq/report"
 	"github.com/mtrq/mtrq/spool"
 )
@@ -78,9 +80,15 @@ func lookAt(cfg *config.Config, sp *spool.Spool, id ulid.ULID) (text string, don
 		return text, ok, err
 	}
 	place, err := sp.Where(id)
+	if errors.Is(err, fs.ErrPermission) {
+		// Only the report is ours to see, and why there will be none.
+		why, missing := sp.ReadState(run.BadState(id))
+		if missing != nil {
+			return "", false, nil
+		}
+		place, err = spool.Place{State: spool.StateBad, Reason: strings.TrimSpace(string(why))}, nil
+	}
 	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return "", false, nil // only the report is ours to see
 	case err != nil:
 		return "", false, err
 	case place.State == spool.StateBad:
