@@ -25,11 +25,11 @@ import (
 // what turns a hang into a failure.
 const patience = 30 * time.Second
 
-// inLab runs a package's tests where a lab can be made; the commands of
-// the scripts run as they are.
+// inLab runs a package's tests in a network of loopback alone; the
+// commands of the scripts run as they are.
 type inLab struct{ m *testing.M }
 
-func (l inLab) Run() int { return lab.TestMain(l.m) }
+func (l inLab) Run() int { return lab.TestAlone(l.m) }
 
 func TestMain(m *testing.M) {
 	testscript.Main(inLab{m}, map[string]func(){
@@ -120,6 +120,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("MTRQ_SPOOL", filepath.Join(env.WorkDir, "spool"))
 	env.Setenv("MTRQ_ARCHIVE", filepath.Join(env.WorkDir, "archive"))
 	env.Setenv("NO_COLOR", "1")
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command of a race build ends a second late
 	if err := os.Chmod(env.WorkDir, 0o777); err != nil {
 		return err
 	}
