@@ -72,7 +72,7 @@ func (s *site) forkIn(first string) *process {
 	}
 	p := &process{log: &logBuffer{}}
 	p.cmd = s.net.Space().Command(s.t.Context(), "unshare", "-m", "sh", "-ec", first+`; exec "$0"`, self)
-	p.cmd.Env = append(os.Environ(), childVariable+"="+s.path("spool")+":"+s.path("archive")+":")
+	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", childVariable+"="+s.path("spool")+":"+s.path("archive")+":")
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		s.t.Fatal(err)
