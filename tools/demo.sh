@@ -114,7 +114,7 @@ rm -f "$dir/target" "$dir/spool/state/run.json"
 if [ -n "$lab" ]; then
 	# run lives inside the private network and serve outside, where your browser is: they share two directories and no socket.
 	# shellcheck disable=SC2016 # expands inside
-	background "$dir/run.log" bin/mtrq-lab --targets 20 -- \
+	background "$dir/run.log" bin/mtrq-lab --targets 20 --event '5s loss ttl=6 forward 40% for 10s' -- \
 		sh -c 'printf %s "$MTRQ_LAB_TARGET" >"$1/target.new" && mv "$1/target.new" "$1/target" && exec "$2" run' sh "$dir" "$mtrq" 9>&-
 else
 	background "$dir/run.log" "$mtrq" run 9>&-
@@ -124,7 +124,9 @@ background "$dir/serve.log" "$mtrq" serve 9>&-
 until_ready 'mtrq serve' "${pids[1]}" "$dir/serve.log" listening "$port"
 [ -z "$lab" ] || target=$(cat "$dir/target")
 
-say "Tracing $target, live, for about 20 s:"
+what="live, for about 20 s"
+[ -z "$lab" ] || what="$what; the link to its sixth hop is about to lose 40 % for ten seconds"
+say "Tracing $target, $what:"
 say ""
 "$mtrq" enqueue --wait --reason 'make run' "$target"
 id=$("$mtrq" list --since 10m --json | grep -o '"id": *"[0-9A-Z]*"' | cut -d '"' -f 4 | sort | tail -n 1) # the newest
