@@ -29,6 +29,7 @@ type Place struct {
 	Batch    ulid.ULID // of the batch file that holds it; zero for a job of its own
 	Events   string    // path of its events; empty while there are none
 	Reason   string    // of StateBad: what is wrong
+	Job      Job       // of StateQueued and StateClaimed; without an ID where it moved on before it was read
 }
 
 // Where looks for a job in the spool. Ask the archive first, and once more
@@ -105,6 +106,9 @@ func (s *Spool) placeOf(dir, file string, state State, id ulid.ULID) (Place, boo
 	switch state {
 	case StateQueued, StateClaimed:
 		p.Events = s.eventsIfAny("cur", id)
+		if n, ok := parseFile(file); ok && n.kind == kindJob {
+			p.Job, _ = s.readJob(Name{dir, file}, id) // a claim may have moved it, and will say what is wrong with it
+		}
 	case StateBad:
 		p.Events = s.eventsIfAny("bad", id)
 		reason, err := os.ReadFile(s.path("bad", file+".reason"))
@@ -147,11 +151,25 @@ func (s *Spool) batchOf(dir string, state State, id ulid.ULID) (Place, bool, err
 		}
 		p, ok, err := s.placeOf(dir, file, state, id)
 		if err != nil || ok {
-			p.Batch, p.Attempts = b.id, b.attempts
+			p.Batch, p.Attempts, p.Job = b.id, b.attempts, lineOf(data, b.id, id)
 			return p, ok, err
 		}
 	}
 	return Place{}, false, nil
+}
+
+// lineOf reads one job of a batch.
+func lineOf(data []byte, batch, id ulid.ULID) Job {
+	b, err := decodeBatch("", batch, data)
+	if err != nil {
+		return Job{} // the claim says what is wrong with it
+	}
+	for i, l := range b.lines {
+		if l.id == id {
+			return b.job(i)
+		}
+	}
+	return Job{}
 }
 
 // list gives the names in a directory of the spool, sorted, without those

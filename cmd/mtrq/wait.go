@@ -99,7 +99,7 @@ func lookAt(cfg *config.Config, sp *spool.Spool, id ulid.ULID) (text string, don
 	case place.Events == "":
 		return fmt.Sprintf("job %s waits (%s)\n", id, place.State), false, nil
 	}
-	rep, err := running(place.Events, id)
+	rep, err := running(place, id)
 	if err != nil || rep == nil {
 		return "", false, err
 	}
@@ -125,8 +125,8 @@ func reported(cfg *config.Config, id ulid.ULID) (string, bool, error) {
 }
 
 // running makes a report of a trace that runs, from its events.
-func running(path string, id ulid.ULID) (*report.Report, error) {
-	f, err := os.Open(path)
+func running(place spool.Place, id ulid.ULID) (*report.Report, error) {
+	f, err := os.Open(place.Events)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil, nil
 	}
@@ -134,7 +134,11 @@ func running(path string, id ulid.ULID) (*report.Report, error) {
 		return nil, err
 	}
 	defer f.Close() // only read from
-	b := report.Builder{Requests: []report.Request{{ID: id, Accepted: ulid.Time(id.Time())}}}
+	req := run.Request(place.Job)
+	if req.ID != id { // it moved on before it was read: the ID alone says when it was accepted
+		req = report.Request{ID: id, Accepted: ulid.Time(id.Time())}
+	}
+	b := report.Builder{Requests: []report.Request{req}}
 	if _, err := report.ReadEvents(f, b.Add); err != nil {
 		return nil, err
 	}
@@ -161,7 +165,7 @@ func showRunning(c *cli.Context, cfg *config.Config, ref, format string, notFoun
 	if place.Events == "" {
 		return fail(exitTryAgain, fmt.Errorf("job %s has no report yet: it waits (%s)", id, place.State), nobodyHint+", if none runs")
 	}
-	rep, err := running(place.Events, id)
+	rep, err := running(place, id)
 	if err != nil {
 		return err
 	}

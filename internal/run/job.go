@@ -28,13 +28,13 @@ func (r *Runner) begin(c *spool.Claim) *recorder {
 
 func (r *Runner) builder(j spool.Job) *report.Builder {
 	return &report.Builder{
-		Requests: []report.Request{request(j)}, Node: r.Node,
+		Requests: []report.Request{Request(j)}, Node: r.Node,
 		Options: report.Options{Versions: report.Versions{MTRQ: r.Version, MTRPacket: r.Scheduler.Stats().Features.Version}},
 	}
 }
 
-// request is what a report says of a job's sender.
-func request(j spool.Job) report.Request {
+// Request is what a report says of a job's sender.
+func Request(j spool.Job) report.Request {
 	return report.Request{
 		ID: j.ID, Accepted: j.Accepted, Source: j.Source, By: j.By,
 		Reason: j.Reason, Event: j.Event, Tags: j.Tags, SentAs: j.SentAs,

@@ -16,7 +16,7 @@ func TestRecorderWrites(t *testing.T) {
 	var file strings.Builder
 	full, told := false, 0
 	r := &recorder{
-		builder: &report.Builder{Requests: []report.Request{request(spool.Job{})}},
+		builder: &report.Builder{Requests: []report.Request{Request(spool.Job{})}},
 		write: func(b []byte) error {
 			if full {
 				return errors.New("full")

@@ -55,7 +55,7 @@ func (s *site) standing(id ulid.ULID) (standing, error) {
 		case spool.StateBad:
 			return standing{state: jobBad, reason: p.Reason}, nil
 		case spool.StateClaimed:
-			if rep, ok := s.live(id, p.Events); ok {
+			if rep, ok := s.live(id, p); ok {
 				return standing{state: jobRunning, report: rep}, nil
 			}
 		}
