@@ -17,7 +17,9 @@ func formatFlag(formats ...string) cli.Flag {
 	return &cli.StringFlag{Name: "format", Aliases: []string{"f"}, Usage: strings.Join(formats, ", "), Value: formats[0]}
 }
 
-func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "short for --format json"} }
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "short for --format json", DisableDefaultText: true}
+}
 
 func formatOf(c *cli.Context, formats ...string) (string, error) {
 	if c.Bool("json") {

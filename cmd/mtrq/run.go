@@ -17,7 +17,9 @@ import (
 	"github.com/mtrq/mtrq/internal/web"
 )
 
-var jobsFlag = &cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "long looks at once, `N`; every job gets its first look at once regardless"}
+func jobsFlag() cli.Flag {
+	return &cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "long looks at once, `N`; every job gets its first look at once regardless", DefaultText: "[run] jobs"}
+}
 
 func runCommand() *cli.Command {
 	return &cli.Command{
@@ -30,8 +32,8 @@ One run a spool; a second one ends with code 75. A first TERM (or Ctrl-C) claims
 nothing more, lets first looks end (3 s) and writes every running trace as a report;
 a second one ends now, and the next run reports what was seen.`,
 		Flags: []cli.Flag{
-			jobsFlag,
-			&cli.BoolFlag{Name: "once", Usage: "end when the spool is empty and all is reported"},
+			jobsFlag(),
+			&cli.BoolFlag{Name: "once", Usage: "end when the spool is empty and all is reported", DisableDefaultText: true},
 		},
 		Action: func(c *cli.Context) error {
 			cfg, err := load(c, jobs(c)...)
@@ -156,7 +158,7 @@ func upCommand() *cli.Command {
 		Usage: "run and serve in one process, for a desk or a small node",
 		Description: `The same as mtrq run and mtrq serve side by side. In production these are two
 units with different rights (contrib/systemd).`,
-		Flags: []cli.Flag{jobsFlag, listenFlag()},
+		Flags: []cli.Flag{jobsFlag(), listenFlag()},
 		Action: func(c *cli.Context) error {
 			cfg, err := load(c, append(jobs(c), listen(c)...)...)
 			if err != nil {
