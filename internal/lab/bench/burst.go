@@ -57,6 +57,7 @@ func (b *bench) burst(ctx context.Context) (err error) {
 		peak = max(peak, used.memory)
 		seen = follow(n, asked)
 	}
+	b.last = seen.first[len(seen.first)-1].Seconds()
 	b.printf("## 500 jobs at once\n\nPaths of 10 to 15 hops, `max_pps` 5000. From the moment before `mtrq enqueue -` is started (it returns after %d ms, all durable), by the log:\n\n", enqueued.Milliseconds())
 	b.printf("| | measured | to reach |\n|---|---|---|\n")
 	b.printf("| first probe to each target: p50, p99, last | %.2f s, %.2f s, %.2f s | last ≤ 1 s |\n",

@@ -23,6 +23,7 @@ type bench struct {
 	mtrq string // the binary
 	dir  string // for spools and archives
 	doc  strings.Builder
+	last float64 // seconds to the last first probe of the burst; 0: not measured
 }
 
 func main() {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ func (b *bench) mtr(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	b.printf("### The same with separate mtr processes\n\n`mtr -n -r -c 10 -i 1`, as many at a time as there are workers, on the same kind of network. Six workers are given 48 targets only, and 500 are reckoned from that.\n\n")
-	b.printf("| workers | targets | first probe p50 | last first probe | all done | for 500 targets |\n|---|---|---|---|---|---|\n")
+	b.printf("| workers | targets | first probe p50 | last first probe | all done | last first probe of 500 targets | times that of mtrq |\n|---|---|---|---|---|---|---|\n")
 	for _, c := range []struct{ workers, targets int }{{6, 48}, {50, 500}, {200, 500}, {500, 500}} {
 		asked := time.Now()
 		jobs := make(chan int)
@@ -46,7 +47,11 @@ func (b *bench) mtr(ctx context.Context) (err error) {
 		}
 		last := p[len(p)-1]
 		all := last * time.Duration(burstTargets) / time.Duration(c.targets)
-		b.printf("| %d | %d | %.1f s | %.1f s | %.1f s | last first probe %.1f s |\n", c.workers, len(p), quantile(p, 0.5).Seconds(), last.Seconds(), took.Seconds(), all.Seconds())
+		ratio := "-"
+		if b.last > 0 {
+			ratio = fmt.Sprintf("%.0f", all.Seconds()/b.last)
+		}
+		b.printf("| %d | %d | %.1f s | %.1f s | %.1f s | %.1f s | %s |\n", c.workers, len(p), quantile(p, 0.5).Seconds(), last.Seconds(), took.Seconds(), all.Seconds(), ratio)
 	}
 	b.printf("\n")
 	return nil
