@@ -117,7 +117,7 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !regexp.MustCompile(`(?m)^ +1\.\|-- .*\n(.*\n)+ *\d+\.\|-- 203\.0\.113\.\d+ +0\.0%`).Match(report) {
+	if !regexp.MustCompile(`(?m)^ +1\.\|-- .*\n(.*\n)+ *\d+\.\|-- 203\.0\.113\.\d+ +\d+\.\d%`).Match(report) {
 		t.Errorf("no trace up to its target on stdout:\n%s", report)
 	}
 	if got := d.curl(t, "-L", page); !strings.Contains(got, "203.0.113.") {
