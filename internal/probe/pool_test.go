@@ -52,6 +52,7 @@ func TestPoolReplacesWornProcesses(t *testing.T) {
 	if n := tally(collect(t, s, pings(1000))); n["reply"] != 1000 {
 		t.Errorf("got %v, want 1000 replies", n)
 	}
+	waitFor(t, func() bool { return s.Stats().Started >= 10 })
 	if st := s.Stats(); st.Started < 10 || st.Restarts != 0 {
 		t.Errorf("%d started, %d restarts; want 10 or more, none", st.Started, st.Restarts)
 	}
@@ -103,6 +104,7 @@ func TestOwnStallIsNoLoss(t *testing.T) {
 			if n := tally(collect(t, s, rs)); n[c.want] != 20 {
 				t.Errorf("got %v, want all %s", n, c.want)
 			}
+			waitFor(t, func() bool { return s.Stats().Stalls > 0 })
 			if st := s.Stats(); st.Restarts != 0 || st.Stalls == 0 {
 				t.Errorf("%d restarts, %d stalls; want none, some", st.Restarts, st.Stalls)
 			}

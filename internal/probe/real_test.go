@@ -106,6 +106,7 @@ func TestRealLoopback(t *testing.T) {
 			}
 		})
 	}
+	waitFor(t, func() bool { return s.Stats().Features.Version != "" })
 	f := s.Stats().Features
 	for _, want := range []string{"ip-4", "ip-6", "icmp", "udp", "tcp"} {
 		if !f.Has(want) {
