@@ -41,27 +41,6 @@ type Job struct {
 	SentAs   string    // the file's name in drop/, when that was no ULID
 }
 
-// WithDefaults returns the job with protocol, port and size filled in where
-// they are absent. Interval and max_ttl have their defaults in the
-// configuration of whoever runs the job.
-func (j Job) WithDefaults() Job {
-	if j.Protocol == "" {
-		j.Protocol = "icmp"
-	}
-	if j.Port == 0 {
-		switch j.Protocol {
-		case "tcp":
-			j.Port = 443
-		case "udp":
-			j.Port = 33434
-		}
-	}
-	if j.Size == 0 {
-		j.Size = 64
-	}
-	return j
-}
-
 // Validate checks every field against docs/formats.md ("Job"). The error is a
 // *JobError with all the faults.
 func (j Job) Validate() error {

@@ -195,15 +195,6 @@ func TestEncodeRefusesWhatDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestWithDefaults(t *testing.T) {
-	for protocol, port := range map[string]int{"": 0, "icmp": 0, "udp": 33434, "tcp": 443} {
-		j := spool.Job{Target: "192.0.2.1", Protocol: protocol}.WithDefaults()
-		if j.Port != port || j.Size != 64 || j.Protocol == "" {
-			t.Errorf("protocol %q: got %+v, want port %d and size 64", protocol, j, port)
-		}
-	}
-}
-
 // FuzzDecodeJob holds three promises: no panic, no partial job beside an
 // error, and parse-write-parse gives the same job.
 func FuzzDecodeJob(f *testing.F) {

@@ -27,18 +27,23 @@ const (
 // waitAll prints the report of each job as it is there. On a terminal it
 // shows the trace that is waited for while it runs.
 func waitAll(c *cli.Context, cfg *config.Config, sp *spool.Spool, ids []ulid.ULID) error {
+	ar, err := archive.Open(cfg.Archive.Dir)
+	if err != nil {
+		return err
+	}
+	defer ar.Close() // only read from
 	for i, id := range ids {
 		if i > 0 {
 			fmt.Fprintln(c.App.Writer)
 		}
-		if err := waitFor(c, cfg, sp, id); err != nil {
+		if err := waitFor(c, ar, sp, id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func waitFor(c *cli.Context, cfg *config.Config, sp *spool.Spool, id ulid.ULID) error {
+func waitFor(c *cli.Context, ar *archive.Archive, sp *spool.Spool, id ulid.ULID) error {
 	ctx := c.Context
 	var live *screen
 	if isTerminal(c.App.Writer) {
@@ -48,7 +53,7 @@ func waitFor(c *cli.Context, cfg *config.Config, sp *spool.Spool, id ulid.ULID) 
 	beat := time.NewTicker(lookEvery)
 	defer beat.Stop()
 	for {
-		text, done, err := lookAt(cfg, sp, id)
+		text, done, err := lookAt(ar, sp, id)
 		if err != nil {
 			return err
 		}
@@ -75,8 +80,8 @@ func waitFor(c *cli.Context, cfg *config.Config, sp *spool.Spool, id ulid.ULID) 
 }
 
 // lookAt gives the report's text, or what is to be seen of a job so far.
-func lookAt(cfg *config.Config, sp *spool.Spool, id ulid.ULID) (text string, done bool, err error) {
-	if text, ok, err := reported(cfg, id); err != nil || ok {
+func lookAt(ar *archive.Archive, sp *spool.Spool, id ulid.ULID) (text string, done bool, err error) {
+	if text, ok, err := reported(ar, id); err != nil || ok {
 		return text, ok, err
 	}
 	place, err := sp.Where(id)
@@ -107,12 +112,7 @@ func lookAt(cfg *config.Config, sp *spool.Spool, id ulid.ULID) (text string, don
 }
 
 // reported gives the text of an archived report.
-func reported(cfg *config.Config, id ulid.ULID) (string, bool, error) {
-	ar, err := archive.Open(cfg.Archive.Dir)
-	if err != nil {
-		return "", false, err
-	}
-	defer ar.Close() // only read from
+func reported(ar *archive.Archive, id ulid.ULID) (string, bool, error) {
 	e, err := ar.Find(id.String())
 	if errors.Is(err, archive.ErrNotFound) {
 		return "", false, nil

@@ -28,13 +28,13 @@ func (w *Writer) commit(items []*item) {
 		days[it.day] = append(days[it.day], it)
 	}
 	for day, list := range days {
-		todo, err := w.begin(day, list)
+		missing, err := w.begin(day, list)
 		if err != nil {
 			failAll(list, err)
 			continue
 		}
-		w.putReports(day, todo)
-		w.addLines(day, todo)
+		w.putReports(day, missing)
+		w.addLines(day, missing)
 	}
 }
 
@@ -46,17 +46,17 @@ func (w *Writer) begin(day Date, list []*item) ([]*item, error) {
 	if err != nil {
 		return nil, err
 	}
-	var todo []*item
+	var missing []*item
 	for _, it := range list {
 		it.entries = slices.DeleteFunc(it.entries, func(e Entry) bool {
 			_, ok := known.ids[e.ID]
 			return ok
 		})
 		if len(it.entries) > 0 {
-			todo = append(todo, it)
+			missing = append(missing, it)
 		}
 	}
-	if len(todo) == 0 {
+	if len(missing) == 0 {
 		return nil, nil
 	}
 	if err := w.marks.add(day); err != nil {
@@ -64,12 +64,12 @@ func (w *Writer) begin(day Date, list []*item) ([]*item, error) {
 	}
 	p := day.Path() + "/" + indexName
 	if _, err := w.tree.root.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
-		return todo, err
+		return missing, err
 	}
 	if err := w.mkdir(day.Path()); err != nil {
 		return nil, err
 	}
-	return todo, w.appendTo(p, header{Day: day.String()}, nil)
+	return missing, w.appendTo(p, header{Day: day.String()}, nil)
 }
 
 // known are the IDs whose lines of the day are durable. What another writer
