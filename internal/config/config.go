@@ -128,11 +128,15 @@ type ASN struct {
 // Hook is [[hook]]: what is told when something happens. Exactly one of
 // Command (program and arguments, no shell) and URL is set.
 type Hook struct {
-	On       []string `toml:"on"`
+	On       []string `toml:"on"` // incident-open, incident-close
 	Command  []string `toml:"command"`
 	URL      string   `toml:"url"`
-	Template string   `toml:"template"` // path
+	Template string   `toml:"template"` // path; empty: the default body
+	Timeout  Duration `toml:"timeout"`  // of one attempt
 }
+
+// defaultHook is what [[hook]] begins with.
+func defaultHook() Hook { return Hook{Timeout: Duration(10 * time.Second)} }
 
 // Peer is [[nodes]]: another machine that runs mtrq.
 type Peer struct {

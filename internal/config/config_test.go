@@ -79,7 +79,17 @@ func TestExampleIsDefault(t *testing.T) {
 		t.Fatalf("samples: %v", err)
 	}
 	if len(got.Watch.Groups) != 1 || len(got.Hooks) != 1 || len(got.Nodes) != 1 {
-		t.Errorf("samples gave %d groups, %d hooks, %d nodes; want 1 each", len(got.Watch.Groups), len(got.Hooks), len(got.Nodes))
+		t.Fatalf("samples gave %d groups, %d hooks, %d nodes; want 1 each", len(got.Watch.Groups), len(got.Hooks), len(got.Nodes))
+	}
+	wantHook := defaultHook() // the sample shows the default timeout
+	wantHook.On = []string{"incident-open", "incident-close"}
+	wantHook.Command = []string{"/usr/local/bin/notify", "--channel", "noc"}
+	wantHook.Template = "/etc/mtrq/notify.tmpl"
+	if d := cmp.Diff(wantHook, got.Hooks[0], cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("sample of [[hook]]: -want +got\n%s", d)
+	}
+	if o := got.Origin("hook[0].timeout"); o.Line == got.Origin("hook[0]").Line {
+		t.Error("the sample of [[hook]] does not show timeout")
 	}
 }
 
@@ -117,6 +127,10 @@ func TestFaults(t *testing.T) {
 		"listen":              {"[serve]\nlisten = \"8081\"", []string{`:2: [serve] listen[0] = "8081": must be address:port, such as "127.0.0.1:8081", "[::1]:8081", "localhost:8081" or ":8081" for all`}},
 		"port with icmp":      {"[trace]\nport = 53", []string{`:2: [trace] port = 53: is for protocol "udp" or "tcp"; icmp has no ports`}},
 		"control characters":  {"[node]\nplace = \"a\\u001b[31m\"", []string{`:2: [node] place = "a\u001B[31m": must be at most 256 bytes without control characters`}},
+		"hook without event":  {"[[hook]]\nurl = \"https://hooks.example.net/a\"", []string{`:1: [[hook]] number 1, on: must name what the hook is for: incident-open, incident-close`}},
+		"hook's event":        {"[[hook]]\non = [\"incident-open\", \"incident\"]\nurl = \"https://hooks.example.net/a\"", []string{`:2: [[hook]] number 1, on[1] = "incident": must be one of incident-open, incident-close`}},
+		"hook's timeout":      {"[[hook]]\non = \"incident-open\"\nurl = \"https://hooks.example.net/a\"\ntimeout = \"0s\"\n[[hook]]\non = \"incident-open\"\nurl = \"https://hooks.example.net/a\"\ntimeout = \"6m\"", []string{`:4: [[hook]] number 1, timeout = "0s": must be 1s to 5m`, `:8: [[hook]] number 2, timeout = "6m": must be 1s to 5m`}},
+		"hook's command":      {"hook = [{on=\"incident-close\", command=[\"notify\"]}]", []string{`:1: [[hook]] number 1, command[0] = "notify": must be an absolute path`}},
 		"tag":                 {"[[watch.group]]\nname=\"a\"\ntargets=\"192.0.2.1\"\n[watch.group.tags]\n\"a b\" = \"c\"\nd = 5", []string{`:5: [watch.group[0].tags] a b = "c": must have a key of 1 to 64 of A-Z a-z 0-9 _ . -`, `:6: [watch.group[0].tags] d: must be a string`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -79,7 +79,7 @@ func (d *decoder) header(path []string, line int, array bool) {
 			d.origin(d.prefix, line)
 		case v.Kind() == reflect.Slice && isTable(v.Type().Elem()) && (!last || array):
 			if last {
-				v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
+				v.Set(reflect.Append(v, newItem(v.Type().Elem())))
 			}
 			if v.Len() == 0 {
 				d.fault(d.prefix, "", line, "write [["+d.prefix+"]] first")
@@ -100,6 +100,14 @@ func (d *decoder) header(path []string, line int, array bool) {
 			return
 		}
 	}
+}
+
+// newItem is what an item of a list is before its keys are read.
+func newItem(t reflect.Type) reflect.Value {
+	if t == reflect.TypeFor[Hook]() {
+		return reflect.ValueOf(defaultHook())
+	}
+	return reflect.Zero(t)
 }
 
 // keyValue sets what one "key = value" says, below the table v.
@@ -138,7 +146,7 @@ func (d *decoder) value(v reflect.Value, key string, n *unstable.Node, line int)
 		d.origin(key, line)
 		list := reflect.MakeSlice(v.Type(), 0, 4)
 		for it := n.Children(); it.Next(); {
-			list = reflect.Append(list, reflect.Zero(v.Type().Elem()))
+			list = reflect.Append(list, newItem(v.Type().Elem()))
 			d.value(list.Index(list.Len()-1), fmt.Sprintf("%s[%d]", key, list.Len()-1), it.Node(), d.lineOf(it.Node(), line))
 		}
 		v.Set(list)

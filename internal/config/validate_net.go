@@ -13,7 +13,6 @@ import (
 
 var (
 	tagPattern   = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
-	eventPattern = regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)
 	labelPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 	digitPattern = regexp.MustCompile(`^[0-9]+$`)
 )
@@ -104,12 +103,10 @@ func (k *checker) others() {
 	for i, h := range c.Hooks {
 		key := fmt.Sprintf("hook[%d]", i)
 		if len(h.On) == 0 {
-			k.bad(key+".on", nil, "must name what the hook is for")
+			k.bad(key+".on", nil, "must name what the hook is for: incident-open, incident-close")
 		}
 		for j, on := range h.On {
-			if !eventPattern.MatchString(on) {
-				k.bad(fmt.Sprintf("%s.on[%d]", key, j), on, "must be 1 to 32 of a-z and -")
-			}
+			k.oneOf(fmt.Sprintf("%s.on[%d]", key, j), on, "incident-open", "incident-close")
 		}
 		if (len(h.Command) == 0) == (h.URL == "") {
 			k.bad(key+".command", nil, "must be given, or url: exactly one of them")
@@ -121,6 +118,7 @@ func (k *checker) others() {
 			k.url(key+".url", h.URL)
 		}
 		k.path(key+".template", h.Template)
+		between(k, key+".timeout", h.Timeout, Duration(time.Second), Duration(5*time.Minute))
 	}
 	seen := map[string]bool{}
 	for i, p := range c.Nodes {
