@@ -25,7 +25,8 @@ func checkCommand() *cli.Command {
 		Name:  "check",
 		Usage: "say whether this machine can trace, and what to do where it cannot",
 		Description: `Tries what a node needs: configuration, mtr-packet and its rights (one probe to
-loopback), directories, disk, clock, watchers. Sends nothing beyond loopback.
+loopback), directories, disk, clock, watchers, and what the watchdog needs.
+Sends nothing beyond loopback.
 Exit code 1 when something must be mended.`,
 		Action: func(c *cli.Context) error {
 			cfg, err := load(c)
@@ -46,9 +47,9 @@ Exit code 1 when something must be mended.`,
 				if f.err != nil {
 					text = f.err.Error()
 				}
-				fmt.Fprintf(c.App.Writer, "%s  %-11s %s\n", mark, f.what, strings.ReplaceAll(text, "\n", "; "))
+				fmt.Fprintf(c.App.Writer, "%s  %-12s %s\n", mark, f.what, strings.ReplaceAll(text, "\n", "; "))
 				if f.do != "" {
-					fmt.Fprintf(c.App.Writer, "      %-11s %s\n", "", strings.ReplaceAll(f.do, "\n", "\n"+strings.Repeat(" ", 18)))
+					fmt.Fprintf(c.App.Writer, "      %-12s %s\n", "", strings.ReplaceAll(f.do, "\n", "\n"+strings.Repeat(" ", 19)))
 				}
 			}
 			if failed > 0 {
@@ -76,6 +77,7 @@ func findings(ctx context.Context, cfg *config.Config) []finding {
 	out := []finding{{what: "config", text: from}}
 	out = append(out, checkProbing(ctx, cfg)...)
 	out = append(out, checkSpool(cfg), checkArchive(cfg), checkClock(), checkWatcher())
+	out = append(out, checkPingSockets(cfg), checkWatch(cfg), checkGateway(cfg))
 	out = append(out, checkBridges(cfg)...)
 	if len(cfg.Nodes) == 0 {
 		out = append(out, finding{what: "peers", text: "none configured"})
