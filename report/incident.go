@@ -217,6 +217,7 @@ type HostState struct {
 	Resolvers  []string    `json:"resolvers"`  // addresses
 	Clock      HostClock   `json:"clock"`
 	Load1      *float64    `json:"load1,omitempty"`            // run queue, mean of a minute
+	CPUs       *int        `json:"processors,omitempty"`       // that are online
 	CPUStall   *float64    `json:"cpu_pressure_pct,omitempty"` // share of time that something waited for a processor, mean of 10 s (PSI)
 	Drops      []HostCount `json:"counters,omitempty"`         // counters of faults that are not zero
 }

@@ -89,6 +89,7 @@ type WatchSource struct {
 	Targets int        `json:"targets"`
 	At      *time.Time `json:"at,omitempty"`    // when it was last read well
 	Err     string     `json:"error,omitempty"` // why the last good list is used
+	Note    string     `json:"note,omitempty"`  // what is no fault: targets that are named before
 }
 
 // WriteWatchState replaces state/targets.json.

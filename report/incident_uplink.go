@@ -1,0 +1,279 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// uplinkNetworks is in how many networks targets and anchors must be
+// silent at once for the uplink to be what they share: with fewer it may
+// as well be them.
+const uplinkNetworks = 3
+
+// uplink says that this node's way out is cut, or that this cannot be
+// told from a target that is down.
+func (v *incidentView) uplink(d *Verdict) bool {
+	if v.inc.Clean > 0 || v.lost() == 0 {
+		return false
+	}
+	q, ok := v.quiet()
+	if !ok || q.answered {
+		return false
+	}
+	sure := map[netip.Prefix]bool{}
+	all := map[netip.Prefix]bool{}
+	targets := 0
+	for i := range v.inc.Members {
+		n, ok := v.inc.Members[i].area()
+		if ok {
+			all[n] = true
+		}
+		if q.members[i] {
+			targets++
+			if ok {
+				sure[n] = true
+			}
+		}
+	}
+	anchors := 0
+	for i := range v.inc.Canaries {
+		c := &v.inc.Canaries[i]
+		if c.Kind != CanaryAnchor || !c.Known || c.Sent < fewProbes {
+			continue
+		}
+		if !v.anchorSilent(c, q) {
+			return false // somebody outside answers
+		}
+		anchors++
+		if n, ok := areaOf(c.Addr); ok {
+			all[n], sure[n] = true, true
+		}
+	}
+	gateway := v.gatewayFine()
+	if len(sure) >= uplinkNetworks {
+		d.Class, d.Rules = UplinkCut, []string{"R14", "R16"}
+		d.Grade = Likely
+		if byCounts(v.loss) == Certain && gateway {
+			d.Grade = Certain
+		}
+		d.Sentence = v.what() + fmt.Sprintf(" All %s in %d networks were silent at once from %s, and no target that is watched answered: the way out of this node is cut, or the way back.",
+			silentWords(targets, anchors), len(sure), q.words(v))
+		if gateway {
+			d.Sentence += " The gateway answered meanwhile."
+		}
+		v.linkOnly(d)
+		d.Settle = "the uplink's own state on the gateway, and what a node elsewhere saw of this one"
+		return true
+	}
+	if len(all) >= uplinkNetworks || v.wayOut(q) || v.placed() {
+		return false
+	}
+	d.Rules = []string{"R6", "R14"}
+	d.Sentence = v.what() + " Target or uplink, cannot tell: all that is watched was silent at once, and that is too little to tell them apart."
+	if gateway {
+		d.Sentence += " The gateway answered meanwhile."
+	}
+	d.Settle = fmt.Sprintf("anchors in the configuration ([watch] anchors): addresses known to answer in at least %d different networks (/16, IPv6 /32)", uplinkNetworks)
+	return true
+}
+
+// linkOnly names a link where the paths or a trace have one.
+func (v *incidentView) linkOnly(d *Verdict) {
+	if !v.placed() {
+		return
+	}
+	grade, rules := d.Grade, d.Rules
+	v.where(d)
+	d.Grade, d.Rules = grade, rules
+}
+
+// A stretch is when members were silent together.
+type stretch struct {
+	from, to time.Time
+	members  map[int]bool // who were, by index
+	answered bool         // another member answered meanwhile
+}
+
+func (q stretch) words(v *incidentView) string {
+	return v.clock(q.from) + " to " + v.clock(q.to)
+}
+
+// quiet finds when most members were silent together; of equals, the
+// first. ok is false where none ever was.
+func (v *incidentView) quiet() (stretch, bool) {
+	type edge struct {
+		at     time.Time
+		member int
+		begin  bool
+		until  time.Time
+	}
+	var edges []edge
+	for i := range v.inc.Members {
+		for _, s := range v.inc.Members[i].silences() {
+			edges = append(edges, edge{s[0], i, true, s[1]}, edge{s[1], i, false, s[1]})
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int {
+		// One that ends when another begins does not overlap with it.
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(btoi(a.begin), btoi(b.begin)), cmp.Compare(a.member, b.member))
+	})
+	open := make(map[int]time.Time)
+	most, at := 0, -1
+	for i, e := range edges {
+		if e.begin {
+			open[e.member] = e.until
+		} else {
+			delete(open, e.member)
+		}
+		if len(open) > most {
+			most, at = len(open), i
+		}
+	}
+	if at < 0 {
+		return stretch{}, false
+	}
+	q := stretch{from: edges[at].at, members: make(map[int]bool)}
+	clear(open)
+	for _, e := range edges[:at+1] {
+		if e.begin {
+			open[e.member] = e.until
+		} else {
+			delete(open, e.member)
+		}
+	}
+	for i, until := range open {
+		q.members[i] = true
+		if q.to.IsZero() || until.Before(q.to) {
+			q.to = until
+		}
+	}
+	for i := range v.inc.Members {
+		m := &v.inc.Members[i]
+		q.answered = q.answered || m.Pings.answeredIn(q) || m.Burst.answeredIn(q) || m.Dense.answeredIn(q)
+	}
+	return q, true
+}
+
+// silences are the stretches, from the first lost ping up to the next
+// answer, in which a member lost all of at least three pings in a row.
+// Pings that nobody can say anything about neither end nor make one.
+func (m *Member) silences() [][2]time.Time {
+	var out [][2]time.Time
+	p := &m.Pings
+	first, last, n := 0, 0, 0
+	for i := 0; i <= len(p.Answer); i++ {
+		switch {
+		case i < len(p.Answer) && p.Answer[i] == AnswerPending:
+		case i < len(p.Answer) && pingLost(p.Answer[i]):
+			if n == 0 {
+				first = i
+			}
+			last = i
+			n++
+		default:
+			if n >= fewProbes {
+				to := p.at(last).Add(time.Millisecond)
+				if i < len(p.Answer) {
+					to = p.at(i)
+				}
+				out = append(out, [2]time.Time{p.at(first), to})
+			}
+			n = 0
+		}
+	}
+	return out
+}
+
+func (p *Pings) answeredIn(q stretch) bool {
+	if p == nil {
+		return false
+	}
+	for i := range len(p.Answer) {
+		if a := p.Answer[i]; a != AnswerPending && !pingLost(a) {
+			if at := p.at(i); !at.Before(q.from) && at.Before(q.to) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// anchorSilent says whether an anchor can have been silent all through a
+// stretch. Of anchors there are only counts since the incident began: it
+// must have lost nearly all the pings that fall into the stretch.
+func (v *incidentView) anchorSilent(c *Canary, q stretch) bool {
+	if c.Lost == c.Sent {
+		return true
+	}
+	whole := v.inc.upTo().Sub(v.inc.Times.Began)
+	if whole <= 0 || c.Lost < fewProbes {
+		return false
+	}
+	expected := float64(c.Sent) * float64(q.to.Sub(q.from)) / float64(whole)
+	return float64(c.Lost) >= 0.9*expected-1
+}
+
+// gatewayFine says that the gateway is known to answer, and did.
+func (v *incidentView) gatewayFine() bool {
+	for _, c := range v.inc.Canaries {
+		if c.Kind == CanaryGateway && c.Known && c.Lost == 0 && c.Sent >= fewProbes {
+			return true
+		}
+	}
+	return false
+}
+
+// wayOut says that a trace saw a router behind the gateway answer in a
+// stretch, or all but the target: that far, at least, the uplink was there.
+func (v *incidentView) wayOut(q stretch) bool {
+	for _, r := range v.reports {
+		if r.verdict().Class == TargetFilters {
+			return true
+		}
+		e := &r.Evidence
+		for i := range e.Hops {
+			h := &e.Hops[i]
+			for j := range len(h.Answer) {
+				at := e.Times.Started.Add(time.Duration(h.TxMS[j] * float64(time.Millisecond)))
+				if h.TTL > 1 && h.Answer[j] == AnswerExpired && !at.Before(q.from) && at.Before(q.to) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (m *Member) area() (netip.Prefix, bool) { return areaOf(m.Address) }
+
+// areaOf is the /16 or /32 that an address is in: who is in another one
+// is likely somewhere else.
+func areaOf(a netip.Addr) (netip.Prefix, bool) {
+	a = plain(a)
+	bits := 16
+	if a.Is6() {
+		bits = 32
+	}
+	p, err := a.Prefix(bits)
+	return p, err == nil
+}
+
+func silentWords(targets, anchors int) string {
+	switch {
+	case anchors == 0:
+		return plural(targets, "target")
+	case targets == 0:
+		return plural(anchors, "anchor")
+	}
+	return plural(targets, "target") + " and " + plural(anchors, "anchor")
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
