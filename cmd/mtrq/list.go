@@ -1,13 +1,10 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -20,23 +17,39 @@ func listCommand() *cli.Command {
 	formats := []string{"table", "json", "jsonl", "tsv"}
 	return &cli.Command{
 		Name:  "list",
-		Usage: "list reports, newest first",
+		Usage: "list reports, incidents or suspects, newest first",
 		Description: `Needs neither root nor a running node. An empty list is no error.
 
-   mtrq list --since 1h
+   mtrq list --since 1h                     reports
    mtrq list --since 2026-11-23 --loss '>5'
-   mtrq list --target 203.0.113.7 --json`,
+   mtrq list --target 203.0.113.7 --json
+
+   mtrq list --incidents                    what the watchdog saw of losses: those that
+                                            last now first, then those that are over
+   mtrq list --incidents --since 3d --target 203.0.113.7
+   mtrq show incident                       the newest one, in full
+
+   mtrq list --suspects --since 1h          targets that missed a ping, and were not
+                                            confirmed to lose packets
+
+--since goes by when a report was accepted, an incident opened, a suspect missed
+its ping; an incident that is still open is listed whenever it opened.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "since", Usage: "accepted in the last `1h`, 3d …, or since a date, 2026-11-23"},
+			&cli.BoolFlag{Name: "incidents", Aliases: []string{"i"}, Usage: "incidents instead of reports", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "suspects", Usage: "suspects instead of reports", DisableDefaultText: true},
+			&cli.StringFlag{Name: "since", Usage: "from the last `1h`, 3d …, or since a date, 2026-11-23"},
 			&cli.StringFlag{Name: "target", Usage: "`ADDRESS` or name"},
-			&cli.StringFlag{Name: "node", Usage: "`NAME` of the node that traced"},
-			&cli.StringFlag{Name: "loss", Usage: "more than so much loss at the target: `'>5'` percent"},
+			&cli.StringFlag{Name: "node", Usage: "`NAME` of the node that traced (reports)"},
+			&cli.StringFlag{Name: "loss", Usage: "more than so much loss at the target: `'>5'` percent (reports)"},
 			&cli.IntFlag{Name: "limit", Aliases: []string{"n"}, Usage: "at most so many (0: all)", Value: 50},
 			formatFlag(formats...), jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			format, err := formatOf(c, formats...)
 			if err != nil {
+				return err
+			}
+			if err := oneList(c); err != nil {
 				return err
 			}
 			q := archive.Query{Node: c.String("node"), Limit: c.Int("limit")}
@@ -63,13 +76,39 @@ func listCommand() *cli.Command {
 			if q.LossAbove, err = lossAbove(c.String("loss")); err != nil {
 				return err
 			}
+			switch {
+			case c.Bool("incidents"):
+				return listIncidents(c, cfg, ar, format, q)
+			case c.Bool("suspects"):
+				return listSuspects(c, ar, format, q)
+			}
 			entries, err := ar.List(q)
 			if err != nil {
 				return err
 			}
-			return writeEntries(c.App.Writer, format, entries, ar.Location())
+			if err := writeEntries(c.App.Writer, format, entries, ar.Location()); err != nil {
+				return err
+			}
+			sayOpen(c, cfg)
+			return nil
 		},
 	}
+}
+
+// oneList refuses flags that say nothing of what is listed: a filter that
+// is passed over would pass for its answer.
+func oneList(c *cli.Context) error {
+	if c.Bool("incidents") && c.Bool("suspects") {
+		return usage("--incidents and --suspects are two lists: ask for one")
+	}
+	for _, list := range []string{"incidents", "suspects"} {
+		for _, flag := range []string{"node", "loss"} {
+			if c.Bool(list) && c.IsSet(flag) {
+				return usage("--%s selects reports: leave it out with --%s", flag, list)
+			}
+		}
+	}
+	return nil
 }
 
 // since reads a span back from now, or a date in the archive's zone.
@@ -107,51 +146,19 @@ func lossAbove(s string) (*float64, error) {
 }
 
 func writeEntries(w io.Writer, format string, entries []archive.Entry, loc *time.Location) error {
-	switch format {
-	case "json":
-		if entries == nil {
-			entries = []archive.Entry{}
-		}
-		return json.NewEncoder(w).Encode(struct {
-			Schema  int             `json:"schema"`
-			Reports []archive.Entry `json:"reports"`
-		}{archive.Schema, entries})
-	case "jsonl":
-		enc := json.NewEncoder(w)
-		for _, e := range entries {
-			if err := enc.Encode(e); err != nil {
-				return err
-			}
-		}
-		return nil
+	if format == "json" || format == "jsonl" {
+		return writeJSON(w, format, "reports", entries)
 	}
-	sep := "  "
-	if format == "tsv" {
-		sep = "\t"
-	}
-	var errs []error
-	row := func(cells ...string) {
-		for i, cell := range cells {
-			cells[i] = strings.ReplaceAll(printable(cell), "\t", " ")
-		}
-		_, err := fmt.Fprintln(w, strings.Join(cells, sep))
-		errs = append(errs, err)
-	}
-	if format == "table" {
-		if len(entries) == 0 {
-			return nil
-		}
-		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		sep = "\t"
-		w = tw
-		defer tw.Flush()
-	}
-	row("TIME", "TARGET", "LOSS", "OF", "AVG", "VERDICT", "FRESH", "ENDED", "ID", "REASON")
+	t := newTable(w, format, len(entries), "TIME", "TARGET", "LOSS", "OF", "AVG", "VERDICT", "FRESH", "ENDED", "ID", "REASON")
 	for _, e := range entries {
-		row(e.At.In(loc).Format("2006-01-02 15:04:05-07:00"), targetText(e), lossText(e), sentText(e), avgText(e),
+		t.row(timeText(e.At, loc), targetText(e), lossText(e.Loss()), sentText(e), avgText(e),
 			string(e.Verdict), string(e.Freshness), string(e.Ended), e.ID.String(), e.Reason)
 	}
-	return errors.Join(errs...)
+	return t.end()
+}
+
+func timeText(t time.Time, loc *time.Location) string {
+	return t.In(loc).Format("2006-01-02 15:04:05-07:00")
 }
 
 func targetText(e archive.Entry) string {
@@ -165,11 +172,11 @@ func targetText(e archive.Entry) string {
 }
 
 // Unknown is "-", never 0.
-func lossText(e archive.Entry) string {
-	if l := e.Loss(); l != nil {
-		return fmt.Sprintf("%.1f%%", *l)
+func lossText(percent *float64) string {
+	if percent == nil {
+		return "-"
 	}
-	return "-"
+	return fmt.Sprintf("%.1f%%", *percent)
 }
 
 func sentText(e archive.Entry) string {
@@ -184,53 +191,4 @@ func avgText(e archive.Entry) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.1fms", float64(*e.AvgUS)/1000)
-}
-
-func showCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "show",
-		Usage:     "print a report",
-		ArgsUsage: "ID",
-		Description: `ID is a report's ID, a beginning of it that no other has, or "last". A trace that
-still runs is shown as far as it has got, where you may read the spool.
-
-   mtrq show last
-   mtrq show 01KAR1ABTB --format json`,
-		Flags: []cli.Flag{formatFlag("text", "json"), jsonFlag()},
-		Action: func(c *cli.Context) error {
-			format, err := formatOf(c, "text", "json")
-			if err != nil {
-				return err
-			}
-			if c.NArg() != 1 {
-				return fail(exitUsage, fmt.Errorf("show takes one ID, got %d", c.NArg()), "mtrq list shows the IDs; mtrq show last is the newest")
-			}
-			cfg, err := load(c)
-			if err != nil {
-				return err
-			}
-			ar, err := archive.Open(cfg.Archive.Dir)
-			if err != nil {
-				return err
-			}
-			defer ar.Close() // only read from
-			e, err := ar.Find(c.Args().First())
-			if errors.Is(err, archive.ErrNotFound) {
-				return showRunning(c, cfg, c.Args().First(), format, err)
-			}
-			if err != nil {
-				return err
-			}
-			read := ar.Text
-			if format == "json" {
-				read = ar.JSON
-			}
-			data, err := read(e)
-			if err != nil {
-				return err
-			}
-			_, err = c.App.Writer.Write(data)
-			return err
-		},
-	}
 }

@@ -4,7 +4,10 @@
 //	2026/11/23/14/140532+0800_203.0.113.7_<ULID>.json  a report, by time of acceptance in the archive's zone
 //	2026/11/23/14/140532+0800_203.0.113.7_<ULID>.txt   the same as text
 //	2026/11/23/index.jsonl                             one line a request: the truth for listing
-//	target/<hash2>/<target>/2026-11.jsonl              the same lines by target; file names begin with the day
+//	2026/11/23/incidents/<ULID>.json                   an incident that is over, by time of opening
+//	2026/11/23/incidents/<ULID>.txt, .svg              the same as text and as a picture
+//	2026/11/23/suspects.jsonl                          one line a target that missed a ping and was not confirmed
+//	target/<hash2>/<target>/2026-11.jsonl              the lines of the indexes by target; file names begin with the day
 //	.writer-<ULID>                                     days that a living writer has touched
 //
 // In names of files and directories an IPv6 address has "-" for ":"
@@ -20,6 +23,9 @@
 //	found                                 meaning                 what is done
 //	.tmp-*                                never finished          Repair removes it
 //	.txt alone                            never acknowledged      the next Write of that report replaces it
+//	incident's .txt or .svg alone         never acknowledged      the next WriteIncident of that incident replaces it
+//	incident's .json                      acknowledged, or not    nothing: it is whole
+//	last line of suspects torn            died while appending    readers skip it; the next append begins a new line
 //	.json without line of the day         never acknowledged      Find sees it; Write or Repair adds the lines
 //	line by target, no line of the day    the same                the line of the day is added, that by target not again
 //	line of the day                       acknowledged            nothing

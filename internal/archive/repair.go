@@ -192,6 +192,9 @@ func (w *Writer) removeUnfinished(day Date) error {
 	for _, hour := range numbered(w.tree.root, day.Path(), 2) {
 		dirs = append(dirs, day.Path()+"/"+hour)
 	}
+	if w.tree.isDir(incidentsDir(day)) {
+		dirs = append(dirs, incidentsDir(day))
+	}
 	for _, dir := range dirs {
 		entries, err := readDir(w.tree.root, dir)
 		if errors.Is(err, fs.ErrNotExist) {

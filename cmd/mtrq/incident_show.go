@@ -1,0 +1,175 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/urfave/cli/v2"
+
+	"github.com/mtrq/mtrq/internal/archive"
+	"github.com/mtrq/mtrq/internal/config"
+	"github.com/mtrq/mtrq/report"
+)
+
+func showCommand() *cli.Command {
+	formats := []string{"text", "json", "svg"}
+	return &cli.Command{
+		Name:      "show",
+		Usage:     "print a report or an incident",
+		ArgsUsage: "ID",
+		Description: `ID is that of a report or of an incident, a beginning of it that no other has,
+"last" (the newest report) or "incident" (the newest incident). A trace that still
+runs is shown as far as it has got, where you may read the spool; an incident that
+is still open as it is now.
+
+   mtrq show last
+   mtrq show 01KAR1ABTB --format json
+   mtrq show incident
+   mtrq show 01KAR2MCWD --format svg > incident.svg     its pings as a picture`,
+		Flags: []cli.Flag{formatFlag(formats...), jsonFlag()},
+		Action: func(c *cli.Context) error {
+			format, err := formatOf(c, formats...)
+			if err != nil {
+				return err
+			}
+			if c.NArg() != 1 {
+				return fail(exitUsage, fmt.Errorf("show takes one ID, got %d", c.NArg()), "mtrq list shows the IDs; mtrq show last is the newest")
+			}
+			cfg, err := load(c)
+			if err != nil {
+				return err
+			}
+			ar, err := archive.Open(cfg.Archive.Dir)
+			if err != nil {
+				return err
+			}
+			defer ar.Close() // only read from
+			return show(c, cfg, ar, c.Args().First(), format)
+		},
+	}
+}
+
+func show(c *cli.Context, cfg *config.Config, ar *archive.Archive, ref, format string) error {
+	f, err := findAny(c, cfg, ar, ref)
+	switch {
+	case errors.Is(err, archive.ErrNotFound) && ref != "incident":
+		if format == "svg" {
+			return err
+		}
+		return showRunning(c, cfg, ref, format, err)
+	case err != nil:
+		return err
+	case f.incident != nil:
+		if f.open {
+			sayStale(c, f.incident)
+		}
+		return showIncident(c, ar, f, format)
+	case format == "svg":
+		return usage("--format svg: %s is a report, which has no picture: take text or json", f.id)
+	}
+	read := ar.Text
+	if format == "json" {
+		read = ar.JSON
+	}
+	data, err := read(f.report)
+	if err != nil {
+		return err
+	}
+	_, err = c.App.Writer.Write(data)
+	return err
+}
+
+func showIncident(c *cli.Context, ar *archive.Archive, f found, format string) error {
+	var data []byte
+	var err error
+	switch {
+	case format == "json" && f.open:
+		return report.EncodeIncident(c.App.Writer, f.incident)
+	case format == "json":
+		data, err = ar.IncidentFile(f.id, archive.IncidentJSON)
+	case format == "svg":
+		data = report.IncidentSVG(f.incident, ar.IncidentReports(f.incident))
+	default: // made anew: reports may have come since it was written
+		data = []byte(report.IncidentText(f.incident, ar.IncidentReports(f.incident)))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = c.App.Writer.Write(data)
+	return err
+}
+
+// found is what an ID names: a report, or an incident.
+type found struct {
+	id       ulid.ULID
+	report   archive.Entry
+	incident *report.Incident
+	open     bool // the incident lies in the spool, not in the archive
+}
+
+// findAny looks for what ref names: in the archive and, for incidents that are
+// open, in the spool. A beginning that several IDs have is
+// *archive.AmbiguousError, whatever they are of.
+func findAny(c *cli.Context, cfg *config.Config, ar *archive.Archive, ref string) (found, error) {
+	if ref == "incident" {
+		return newestIncident(c, cfg, ar)
+	}
+	e, missing := ar.Find(ref)
+	if ref == "last" {
+		return found{id: e.ID, report: e}, missing
+	}
+	var hits []found
+	var ids []ulid.ULID
+	take := func(err error, f func() found) error {
+		var several *archive.AmbiguousError
+		switch {
+		case err == nil:
+			hits = append(hits, f())
+			ids = append(ids, hits[len(hits)-1].id)
+		case errors.As(err, &several):
+			ids = append(ids, several.IDs...)
+		case !errors.Is(err, archive.ErrNotFound):
+			return err
+		}
+		return nil
+	}
+	if err := take(missing, func() found { return found{id: e.ID, report: e} }); err != nil {
+		return found{}, err
+	}
+	inc, err := ar.Incident(ref)
+	if err := take(err, func() found { return found{id: inc.ID, incident: inc} }); err != nil {
+		return found{}, err
+	}
+	begins := func(id ulid.ULID) bool { return ref != "" && strings.HasPrefix(id.String(), strings.ToUpper(ref)) }
+	for _, inc := range openIncidents(c, cfg, begins) {
+		hits = append(hits, found{id: inc.ID, incident: inc, open: true})
+		ids = append(ids, inc.ID)
+	}
+	slices.SortFunc(ids, func(a, b ulid.ULID) int { return b.Compare(a) })
+	switch ids = slices.Compact(ids); len(ids) {
+	case 0:
+		return found{}, fail(exitFailed, missing, "mtrq list shows the IDs, mtrq list --incidents those of incidents")
+	case 1:
+		return hits[0], nil // of an incident in both places that of the archive, which is final
+	}
+	return found{}, &archive.AmbiguousError{Ref: ref, IDs: ids}
+}
+
+func newestIncident(c *cli.Context, cfg *config.Config, ar *archive.Archive) (found, error) {
+	open := openIncidents(c, cfg, nil)
+	closed, err := ar.Incidents(archive.IncidentQuery{Limit: 1})
+	switch {
+	case err != nil:
+		return found{}, err
+	case len(closed) > 0 && (len(open) == 0 || closed[0].ID.Compare(open[0].ID) >= 0):
+		inc, err := ar.Incident(closed[0].ID.String())
+		return found{id: closed[0].ID, incident: inc}, err
+	case len(open) > 0:
+		return found{id: open[0].ID, incident: open[0], open: true}, nil
+	}
+	return found{}, fail(exitFailed, fmt.Errorf("there is no incident: none in %s, and none is open", ar.Dir()),
+		"mtrq show last is the newest report")
+}
