@@ -22,8 +22,24 @@ func (r *Runner) begin(c *spool.Claim) *recorder {
 			r.Log.Warn("events stay in memory until they can be written", "job", c.ID, "err", err)
 		},
 	}
+	if c.Sent() {
+		// The watchdog looked before it asked: its events are there already.
+		rec.probed = true
+		if err := readInto(rec.builder, c); err != nil {
+			r.Log.Error("read the events that a job came with", "job", c.ID, "err", err)
+		}
+	}
 	r.tally.claimed()
 	return rec
+}
+
+// A Look is a trace that began before its job was accepted: a first look
+// that the watchdog took when a ping was missed.
+type Look interface {
+	// Follow calls emit with each event after those that the job was
+	// submitted with, until the trace has ended; it returns what
+	// trace.Tracer.Trace does.
+	Follow(ctx context.Context, emit func(report.Event)) (report.Ended, int)
 }
 
 func (r *Runner) builder(j spool.Job) *report.Builder {
@@ -46,12 +62,12 @@ func Request(j spool.Job) report.Request {
 func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder) {
 	where := r.tally.at(queued)
 	var started time.Time
-	ended, sent := r.Tracer.Trace(ctx, stop, r.traceJob(c.Job), func(e report.Event) {
+	ended, sent := r.trace(ctx, stop, c, rec, func(e report.Event) {
 		rec.event(e)
 		switch {
 		case e.E == report.EventStart:
 			started = e.At
-		case e.E == report.EventProbe && where == queued:
+		case e.E == report.EventProbe && where == queued && !started.IsZero():
 			r.tally.lateness(started.Add(time.Duration(e.MS * float64(time.Millisecond))).Sub(c.Job.Accepted))
 		}
 		where = r.tally.follow(where, e)
@@ -72,6 +88,21 @@ func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, 
 		return
 	}
 	r.keepOrLeave(ctx, stop, c, rec.builder)
+}
+
+// trace runs a job's trace, or follows the one that runs already.
+func (r *Runner) trace(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder, emit func(report.Event)) (report.Ended, int) {
+	if !c.Sent() {
+		return r.Tracer.Trace(ctx, stop, r.traceJob(c.Job), emit)
+	}
+	if r.Watch != nil {
+		if look, ok := r.Watch.Look(c.ID); ok {
+			return look.Follow(ctx, emit)
+		}
+	}
+	// Its look is gone: what it saw is the report.
+	rec.builder.Options.Interrupted = true
+	return "", 1
 }
 
 // keepOrLeave keeps the report, or leaves job and events to the next run.
@@ -164,13 +195,18 @@ func (r *Runner) recover(ctx context.Context, stop <-chan struct{}) error {
 
 // interrupted reads what a job's runner wrote before it died.
 func (r *Runner) interrupted(c *spool.Claim) (*report.Builder, error) {
-	f, err := os.Open(c.EventsPath())
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // only read from
 	b := r.builder(c.Job)
 	b.Options.Interrupted = true
+	return b, readInto(b, c)
+}
+
+// readInto adds a claim's events to a builder.
+func readInto(b *report.Builder, c *spool.Claim) error {
+	f, err := os.Open(c.EventsPath())
+	if err != nil {
+		return err
+	}
+	defer f.Close() // only read from
 	b.Options.Garbage, err = report.ReadEvents(f, b.Add)
-	return b, err
+	return err
 }

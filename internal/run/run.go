@@ -39,6 +39,17 @@ type Archive interface {
 	Repair() (mended int, err error)
 }
 
+// Watchdog pings targets and submits jobs of its own; *watch.Watchdog is one.
+type Watchdog interface {
+	// Run watches until stop is closed or ctx ends. The spool is locked and
+	// recovered, and probes are sent, as long as it runs.
+	Run(ctx context.Context, stop <-chan struct{}) error
+	// Look is the trace that runs already for a job that it submitted.
+	Look(ulid.ULID) (Look, bool)
+	// Health is what an operator must know.
+	Health() []spool.Health
+}
+
 // Defaults are what a job leaves open and trace.Rule does not hold.
 type Defaults struct {
 	Protocol string
@@ -56,8 +67,9 @@ type Runner struct {
 	Jobs      int         // long looks at once, as Tracer.Slots has it
 	Node      report.Node // who traces; its source address is found per trace
 	Version   string
-	ArchiveAt string // directory, for run.json
-	Once      bool   // end when the spool is empty
+	ArchiveAt string   // directory, for run.json
+	Once      bool     // end when the spool is empty
+	Watch     Watchdog // nil: nothing is watched
 	Log       *slog.Logger
 	Now       func() time.Time
 
@@ -114,6 +126,13 @@ func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
 	helpers.Go(func() { every(ctx, flushEvery, r.flush) })
 	helpers.Go(func() { every(ctx, stateEvery, func() { r.writeState(isClosed(stop)) }) })
 	r.writeState(isClosed(stop))
+	if r.Watch != nil {
+		helpers.Go(func() {
+			if err := r.Watch.Run(ctx, stop); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("watching ended: %w", err))
+			}
+		})
+	}
 
 	err = r.claimUntil(ctx, stop, hints)
 	r.jobs.Wait()

@@ -29,6 +29,9 @@ func (r *Runner) writeState(draining bool) {
 	st.Health = []spool.Health{
 		health("mtr-packet", p.Err), health("spool", r.Spool.CheckRoom()), health("archive", unwritten),
 	}
+	if r.Watch != nil {
+		st.Health = append(st.Health, r.Watch.Health()...)
+	}
 	if err := r.Spool.WriteRunState(st); err != nil && !r.stateFails {
 		r.Log.Error("write run.json; others will take this node for dead", "err", err)
 		r.stateFails = true

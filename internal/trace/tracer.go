@@ -50,6 +50,17 @@ type Job struct {
 	Interval time.Duration
 	Rounds   int
 	MaxTTL   int
+
+	// Of a look that is taken before anybody has asked for a report, which
+	// the watchdog does when a ping is missed.
+	Address netip.Addr  // of Target, where that is known already; else it is looked up
+	Known   bool        // the target has answered before
+	Hold    <-chan bool // unless nil: after the first look, true goes on with the long look, false ends it there
+}
+
+// Paths remembers how long paths are; *paths.Memory is one.
+type Paths interface {
+	Length(target netip.Addr) (ttl uint8, known bool)
 }
 
 // A Tracer runs traces, any number at once.
@@ -58,6 +69,7 @@ type Tracer struct {
 	Policy   Policy
 	Resolver Resolver
 	Memory   *Memory
+	Paths    Paths // nil: Memory alone
 	Slots    *Slots
 	Rule     Rule
 	Node     string // name, for the events
@@ -73,7 +85,10 @@ type Tracer struct {
 // report.EndedInterrupted and no end event.
 func (t *Tracer) Trace(ctx context.Context, drain <-chan struct{}, job Job, emit func(report.Event)) (report.Ended, int) {
 	r := &running{Tracer: t, job: t.fill(job), emit: emit, start: t.Now()}
-	found, err := pin(ctx, t.Resolver, t.Memory, job.Target, job.Family)
+	found, err := pinned{addr: job.Address}, error(nil)
+	if !job.Address.IsValid() {
+		found, err = pin(ctx, t.Resolver, t.Memory, job.Target, job.Family)
+	}
 	if ctx.Err() != nil {
 		return report.EndedInterrupted, 0
 	}
@@ -151,7 +166,8 @@ func (r *running) begin(found pinned) {
 		minPackets: r.Rule.MinPackets, tail: r.Rule.Tail, maxDuration: r.Rule.MaxDuration,
 	}
 	if found.addr.IsValid() {
-		l.knownLength, l.known = r.Memory.Path(found.addr)
+		l.knownLength, l.known = r.length(found.addr)
+		l.known = l.known || r.job.Known
 		target.Known, target.KnownTTL = l.known, int(l.knownLength)
 	}
 	r.machine = newMachine(l, r.start)
@@ -162,6 +178,17 @@ func (r *running) begin(found pinned) {
 	if found.note != "" {
 		r.emit(report.Event{E: report.EventNote, Text: found.note})
 	}
+}
+
+// length is how long the path to a target was, as far as anybody remembers.
+func (t *Tracer) length(target netip.Addr) (ttl uint8, known bool) {
+	ttl, known = t.Memory.Path(target)
+	if ttl == 0 && t.Paths != nil {
+		if l, ok := t.Paths.Length(target); ok {
+			return l, true
+		}
+	}
+	return ttl, known
 }
 
 // localAddr is the address that probes to a target leave from: what a
@@ -189,6 +216,7 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 	defer timer.Stop()
 	var draining bool
 	var granted <-chan struct{}
+	var held <-chan bool
 	var grace, slotWait <-chan time.Time
 	defer func() {
 		if r.slot != nil {
@@ -196,6 +224,16 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 		}
 	}()
 
+	askSlot := func() {
+		r.slot = r.Slots.Ask()
+		granted = r.slot.Granted()
+		select {
+		case <-granted:
+		default:
+			r.phase(report.PhaseWaiting)
+			slotWait = time.After(r.Rule.SlotWait)
+		}
+	}
 	for before := m.stage; m.stage != done; before = m.stage {
 		r.submit(m.step(r.Now()))
 		if m.stage != before {
@@ -206,15 +244,10 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 			case m.stage == waiting && draining:
 				m.end(report.EndedShutdown)
 				continue
+			case m.stage == waiting && r.job.Hold != nil:
+				held = r.job.Hold
 			case m.stage == waiting:
-				r.slot = r.Slots.Ask()
-				granted = r.slot.Granted()
-				select {
-				case <-granted:
-				default:
-					r.phase(report.PhaseWaiting)
-					slotWait = time.After(r.Rule.SlotWait)
-				}
+				askSlot()
 			case m.stage == closing:
 				r.cancel()
 			}
@@ -234,13 +267,20 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 			r.remember()
 			r.phase(report.PhaseLongLook)
 			m.goOn(r.Now())
+		case goOn := <-held:
+			held = nil
+			if goOn {
+				askSlot()
+			} else {
+				m.end(report.EndedFirstLook)
+			}
 		case <-slotWait:
 			slotWait = nil
 			if m.clean() {
 				m.end(report.EndedFirstLook)
 			}
 		case <-drain:
-			draining, drain, granted = true, nil, nil
+			draining, drain, granted, held = true, nil, nil, nil
 			if m.stage == firstLook {
 				grace = time.After(firstLookGrace)
 			} else {
