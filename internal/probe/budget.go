@@ -6,8 +6,12 @@ import "time"
 // was kept from running for longer sends less, not a burst.
 const maxCatchUp = 5 * time.Millisecond
 
+// watchCatchUp is the same of watch pings, which leave by the beat: what is
+// due in one beat may leave together.
+const watchCatchUp = 20 * time.Millisecond
+
 // budget is a token bucket so shallow that it holds no burst: in any window
-// w it lets through at most rate × (w + maxCatchUp), and 1.
+// w it lets through at most rate × (w + catch-up), and 1.
 type budget struct {
 	rate   float64 // probes/s
 	depth  float64
@@ -15,8 +19,8 @@ type budget struct {
 	last   time.Time
 }
 
-func newBudget(pps float64, now time.Time) budget {
-	return budget{rate: pps, depth: max(1, pps*maxCatchUp.Seconds()), tokens: 1, last: now}
+func newBudget(pps float64, catchUp time.Duration, now time.Time) budget {
+	return budget{rate: pps, depth: max(1, pps*catchUp.Seconds()), tokens: 1, last: now}
 }
 
 // refill adds what the time since the last call is worth.

@@ -12,7 +12,7 @@ func TestBudgetHoldsNoBurst(t *testing.T) {
 	const pps = 5000
 	rnd := rand.New(rand.NewPCG(1, 2))
 	now := time.Unix(1e9, 0)
-	b := newBudget(pps, now)
+	b := newBudget(pps, maxCatchUp, now)
 	var out []time.Time
 	for range 20000 {
 		b.refill(now)
@@ -48,7 +48,7 @@ func TestBudgetHoldsNoBurst(t *testing.T) {
 func TestBudgetGivesItsRate(t *testing.T) {
 	for _, pps := range []float64{1, 10, 199, 5000, 100000} {
 		now := time.Unix(1e9, 0)
-		b := newBudget(pps, now)
+		b := newBudget(pps, maxCatchUp, now)
 		n := 0
 		for end := now.Add(10 * time.Second); now.Before(end); now = now.Add(max(time.Millisecond, b.wait())) {
 			b.refill(now)

@@ -9,6 +9,7 @@ import (
 type inbox struct {
 	mu      sync.Mutex
 	wake    chan struct{} // holds one: there is something
+	urgent  chan struct{} // holds one: there is a request that should leave at once
 	stopped bool
 	letters
 }
@@ -36,7 +37,9 @@ type childNews struct {
 	err   error // why it did not start, or what it ended with
 }
 
-func (b *inbox) init() { b.wake = make(chan struct{}, 1) }
+func (b *inbox) init() {
+	b.wake, b.urgent = make(chan struct{}, 1), make(chan struct{}, 1)
+}
 
 func (b *inbox) ring() {
 	select {
@@ -54,6 +57,12 @@ func (b *inbox) submit(hs []*Handle) bool {
 	}
 	b.requests = append(b.requests, hs...)
 	b.ring()
+	if len(hs) > 0 && !hs[0].req.Class.calm() {
+		select {
+		case b.urgent <- struct{}{}:
+		default:
+		}
+	}
 	return true
 }
 

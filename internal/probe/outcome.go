@@ -148,6 +148,7 @@ func stallError(h *Handle) error {
 
 // lose says that a probe was not answered in time; it may be still.
 func (s *Scheduler) lose(h *Handle) {
+	s.sources.doubt(h.req.Addr, h.req.Source)
 	s.endSent(h, Result{Outcome: Lost})
 	h.state = stateLost
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type pool struct {
 	seed   maphash.Seed
 	thread chan func() // runs on the thread that children are started from
 	wg     sync.WaitGroup
+
+	gather atomic.Int64 // how long readers let answers gather
 
 	procs  []*process // ready, in order of their start, until they ended
 	kinds  [2]kindState
@@ -272,14 +275,17 @@ func (p *pool) read(c *process, lines *lineReader) {
 		batch = batch[:0]
 		// mtr-packet writes each answer by itself: under load, let them
 		// gather for a moment. Their times are measured already.
-		if at.Sub(last) < gather {
-			time.Sleep(gather)
+		if g := time.Duration(p.gather.Load()); at.Sub(last) < g {
+			time.Sleep(g)
 		}
 		last = at
 	}
 }
 
-const gather = time.Millisecond
+const (
+	gather     = time.Millisecond
+	gatherCalm = 10 * time.Millisecond // while nobody waits for them
+)
 
 // news takes in what became of a child. It returns the child's probes where
 // it has ended, and why they will not be answered.
@@ -395,6 +401,14 @@ func (p *pool) put(proc *process, h *Handle, source netip.Addr) {
 func (p *pool) inFlight() (n int) {
 	for _, c := range p.procs {
 		n += c.inFlight
+	}
+	return n
+}
+
+// hasty is how many of them somebody waits for.
+func (p *pool) hasty() (n int) {
+	for _, c := range p.procs {
+		n += c.hasty
 	}
 	return n
 }

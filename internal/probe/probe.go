@@ -39,6 +39,10 @@ const (
 	Baseline              //
 )
 
+// calm says of a class that nobody waits for its answers: they may be taken
+// in some milliseconds late, many at once.
+func (c Class) calm() bool { return c == Watch || c == Baseline }
+
 // A Request asks the scheduler to send one probe when its turn comes.
 type Request struct {
 	Spec

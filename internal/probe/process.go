@@ -74,6 +74,7 @@ type process struct {
 	gen      [slots]uint32 // of the token in each slot
 	free     []uint16
 	inFlight int
+	hasty    int     // of those, of classes that are not calm
 	oldest   *Handle // by time of sending
 	newest   *Handle
 
@@ -135,6 +136,9 @@ func (p *process) put(h *Handle, source netip.Addr, skip map[uint16]bool) {
 	p.flight[slot] = h
 	p.inFlight++
 	p.used++
+	if !h.req.Class.calm() {
+		p.hasty++
+	}
 	h.proc, h.slot = p, slot
 	h.older, h.newer = p.newest, nil
 	if p.newest != nil {
@@ -168,6 +172,9 @@ func (p *process) done(h *Handle, now time.Time) {
 	p.flight[h.slot] = nil
 	p.free = append(p.free, h.slot)
 	p.inFlight--
+	if !h.req.Class.calm() {
+		p.hasty--
+	}
 	if p.inFlight == 0 {
 		p.idle = now
 	}

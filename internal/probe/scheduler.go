@@ -38,10 +38,13 @@ const (
 	// An answer that mtr-packet timed within the deadline may need a moment
 	// to reach us.
 	answerGrace = 10 * time.Millisecond
+	// Of calm classes, whose answers may be taken in later.
+	calmGrace = answerGrace + gatherCalm + calmTurn
 
-	tick      = time.Millisecond // between turns while there is something to send
-	leastTurn = time.Millisecond // between any two turns
-	slowTurn  = beatGap          // between turns while anything is under way
+	tick      = time.Millisecond      // between turns while there is something to send
+	leastTurn = time.Millisecond      // between any two turns
+	calmTurn  = 10 * time.Millisecond // the same while only calm classes have anything under way
+	slowTurn  = beatGap               // between turns while anything is under way
 	idleTurn  = time.Second
 
 	stallLeast = 100 * time.Millisecond  // what comes later than that was kept from running
@@ -173,7 +176,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	defer src.close()
 	s.sources = src
 	now := s.opt.Now()
-	s.watch, s.rest = newBudget(float64(s.opt.WatchPPS), now), newBudget(float64(s.opt.MaxPPS), now)
+	s.watch = newBudget(float64(s.opt.WatchPPS), watchCatchUp, now)
+	s.rest = newBudget(float64(s.opt.MaxPPS), maxCatchUp, now)
 	s.wheel = newWheel(now)
 	s.planned = now
 
@@ -219,11 +223,20 @@ func (s *Scheduler) sleep(ctx context.Context, timer *time.Timer, began time.Tim
 	s.noteStall(now, began)
 	wait := s.untilNext(now)
 	s.planned = now.Add(wait)
-	least := min(wait, leastTurn-now.Sub(began))
+	turn := leastTurn
+	if s.isCalm() {
+		turn = calmTurn
+		s.pool.gather.Store(int64(gatherCalm))
+	} else {
+		s.pool.gather.Store(int64(gather))
+	}
+	least := min(wait, turn-now.Sub(began))
 	if least > 0 {
 		timer.Reset(least)
 		select {
 		case <-timer.C:
+		case <-s.inbox.urgent:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -238,6 +251,12 @@ func (s *Scheduler) sleep(ctx context.Context, timer *time.Timer, began time.Tim
 	case <-s.inbox.wake:
 	case <-ctx.Done():
 	}
+}
+
+// isCalm says that only calm classes have anything waiting or under way.
+func (s *Scheduler) isCalm() bool {
+	c, waits := s.order.first(FirstOwn)
+	return (!waits || c.calm()) && s.nParked == 0 && s.pool.hasty() == 0
 }
 
 // untilNext is how long nothing has to be done unless something comes in.
@@ -399,7 +418,11 @@ func (s *Scheduler) place(h *Handle, b *budget, now time.Time) {
 		s.unsent(h, err)
 		return
 	}
-	source, err := s.sources.find(r.Addr, r.Source, now)
+	age := sourceAge
+	if r.Class == Watch {
+		age = sourceAgeWatch
+	}
+	source, err := s.sources.find(r.Addr, r.Source, now, age)
 	if err != nil && !errors.Is(err, errNoRoute) {
 		s.unsent(h, err)
 		return
@@ -424,7 +447,11 @@ func (s *Scheduler) flush(p *process) {
 	for i, h := range p.batch {
 		p.batch[i] = nil
 		s.left(h, now)
-		s.wheel.add(h, now.Add(h.req.Deadline+answerGrace))
+		grace := answerGrace
+		if h.req.Class.calm() {
+			grace = calmGrace
+		}
+		s.wheel.add(h, now.Add(h.req.Deadline+grace))
 	}
 	p.batch = p.batch[:0]
 }

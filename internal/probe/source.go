@@ -25,12 +25,16 @@ type sourceKey struct{ target, source netip.Addr }
 type sourceValue struct {
 	source netip.Addr
 	err    error
-	until  time.Time
+	asked  time.Time
 }
 
 // sourceAge bounds how long probes go on leaving from an address, or to
 // nowhere, after the routes have changed.
 const sourceAge = time.Second
+
+// sourceAgeWatch is the same of watch pings, of which there may be thousands
+// a second; a ping that is lost ends it.
+const sourceAgeWatch = 15 * time.Second
 
 // errNoRoute: this machine has no route to the target.
 var errNoRoute = errors.New("no route")
@@ -66,12 +70,12 @@ func (s *sources) close() {
 
 // find is the address to send from to target: source where that is valid and
 // this machine's. The error wraps errNoRoute or ErrInvalid.
-func (s *sources) find(target, source netip.Addr, now time.Time) (netip.Addr, error) {
+func (s *sources) find(target, source netip.Addr, now time.Time, age time.Duration) (netip.Addr, error) {
 	k := sourceKey{target, source}
-	if v, ok := s.cache[k]; ok && now.Before(v.until) {
+	if v, ok := s.cache[k]; ok && now.Sub(v.asked) < age && (v.err == nil || now.Sub(v.asked) < sourceAge) {
 		return v.source, v.err
 	}
-	v := sourceValue{until: now.Add(sourceAge)}
+	v := sourceValue{asked: now}
 	if source.IsValid() {
 		v.source, v.err = source, s.tryFrom(target, source)
 	} else {
@@ -81,14 +85,17 @@ func (s *sources) find(target, source netip.Addr, now time.Time) (netip.Addr, er
 	return v.source, v.err
 }
 
+// doubt lets the next probe to a target look for its route again.
+func (s *sources) doubt(target, source netip.Addr) { delete(s.cache, sourceKey{target, source}) }
+
 // sweep forgets what is too old to be used.
 func (s *sources) sweep(now time.Time) {
-	if now.Sub(s.swept) < 5*sourceAge {
+	if now.Sub(s.swept) < sourceAgeWatch {
 		return
 	}
 	s.swept = now
 	for k, v := range s.cache {
-		if !now.Before(v.until) {
+		if now.Sub(v.asked) >= sourceAgeWatch {
 			delete(s.cache, k)
 		}
 	}
