@@ -1,0 +1,357 @@
+package watch
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/mtrq/mtrq/internal/storm"
+	"github.com/mtrq/mtrq/report"
+)
+
+const (
+	together    = 10 * time.Second // begin within this: one incident, if they share a place
+	joinWhile   = 30 * time.Second // an incident's place is sought anew for so long
+	locateEach  = 2 * time.Second
+	manyTargets = 20  // and half of all: one incident, wherever they are
+	usualLeast  = 50  // pings before the trouble, to say what a target loses anyway
+	mostHops    = 500 // targets whose looks are evidence too
+)
+
+// group decides which incident the targets belong to whose troubles have just
+// been confirmed.
+//
+//	at least 20 targets and half of all in trouble          one incident
+//	troubles that began within 10 s and share a place       one incident
+//	a target behind the place of an open incident that      the same: where one packet in five is lost,
+//	still loses, whenever its own first loss was            some targets take half a minute to lose one
+//	anything else                                           one incident each
+//
+// Latency and jitter are grouped among each other like losses; a change of
+// path is its own.
+func (w *Watchdog) group(now time.Time) {
+	fresh := w.ungrouped
+	w.ungrouped = nil
+	fresh = slices.DeleteFunc(fresh, func(t *target) bool { return t.gone || t.trouble == nil || t.trouble.incident != nil })
+	if len(fresh) == 0 {
+		return
+	}
+	if all := w.inTrouble(fresh); len(all) >= manyTargets && 2*len(all) >= len(w.targets) {
+		inc := w.oldestOf(all, now)
+		if inc == nil {
+			w.startIncident(fresh, now)
+			return
+		}
+		w.join(inc, fresh, now)
+		w.mergeInto(inc, all, now)
+		return
+	}
+	if len(fresh) == 1 && len(w.incidents) == 0 {
+		w.startIncident(fresh, now)
+		return
+	}
+	pool := slices.Clone(fresh)
+	for _, inc := range w.incidents {
+		if inc.quiet.IsZero() {
+			pool = append(pool, inc.members...)
+		}
+	}
+	pool = slices.DeleteFunc(pool, func(t *target) bool { return t.trouble == nil || t.trouble.cleared })
+	for _, g := range w.places(pool, now) {
+		w.settleGroup(g, now)
+	}
+	for _, t := range fresh { // whose path nobody knows
+		if t.trouble.incident == nil {
+			w.startIncident([]*target{t}, now)
+		}
+	}
+}
+
+// settleGroup makes one incident of troubles that share a place: of those
+// that began together.
+func (w *Watchdog) settleGroup(g []*target, now time.Time) {
+	var loose []*target
+	var homes []*incident
+	for _, t := range g {
+		switch inc := t.trouble.incident; {
+		case inc == nil:
+			loose = append(loose, t)
+		case !slices.Contains(homes, inc):
+			homes = append(homes, inc)
+		}
+	}
+	if len(homes) == 0 {
+		w.startIncident(loose, now)
+		return
+	}
+	slices.SortFunc(homes, func(a, b *incident) int { return a.began.Compare(b.began) })
+	home := homes[0]
+	for _, inc := range homes[1:] {
+		// Two that people know of stay two.
+		if !(inc.told && home.told) && inc.began.Sub(home.began) <= together {
+			w.merge(home, inc, now)
+		}
+	}
+	if len(loose) > 0 {
+		w.join(home, loose, now)
+	}
+}
+
+// inTrouble is every target that loses packets now, the fresh ones included.
+func (w *Watchdog) inTrouble(fresh []*target) []*target {
+	all := slices.Clone(fresh)
+	for _, inc := range w.incidents {
+		for _, t := range inc.members {
+			if t.trouble != nil && t.trouble.incident == inc && !t.trouble.cleared {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// oldestOf is the incident that the others go into.
+func (w *Watchdog) oldestOf(ts []*target, now time.Time) (oldest *incident) {
+	for _, t := range ts {
+		inc := t.trouble.incident
+		if inc != nil && now.Sub(inc.opened) <= joinWhile && (oldest == nil || inc.began.Before(oldest.began)) {
+			oldest = inc
+		}
+	}
+	return oldest
+}
+
+func (w *Watchdog) mergeInto(home *incident, ts []*target, now time.Time) {
+	var others []*incident
+	for _, t := range ts {
+		inc := t.trouble.incident
+		if inc != nil && inc != home && !slices.Contains(others, inc) && inc.began.Sub(home.began) <= together && !(inc.told && home.told) {
+			others = append(others, inc)
+		}
+	}
+	for _, inc := range others {
+		w.merge(home, inc, now)
+	}
+}
+
+// merge makes two incidents one. The younger one was not told of yet, or the
+// older one was not.
+func (w *Watchdog) merge(home, inc *incident, now time.Time) {
+	w.incidents = slices.DeleteFunc(w.incidents, func(o *incident) bool { return o == inc })
+	inc.closing = true
+	w.totals.Opened--
+	home.affected += inc.affected
+	home.told = home.told || inc.told
+	if inc.told {
+		home.id = inc.id // people have that one
+	} else {
+		w.writer.remove(inc.id)
+	}
+	for _, t := range inc.members {
+		if t.trouble == nil || t.trouble.incident != inc {
+			continue
+		}
+		t.trouble.incident = home
+		if len(home.members) < mostMembers {
+			home.members = append(home.members, t)
+		}
+	}
+	if inc.noticed.Before(home.noticed) {
+		home.noticed = inc.noticed
+	}
+	for _, n := range inc.notes {
+		home.note("%s", n)
+	}
+	home.wrote = time.Time{}
+}
+
+// places parts troubles by where their packets are lost.
+func (w *Watchdog) places(pool []*target, now time.Time) [][]*target {
+	var loss, slow, path []*target
+	for _, t := range pool {
+		switch {
+		case t.trouble.trigger == report.TriggerPath:
+			path = append(path, t)
+		case t.trouble.slow():
+			slow = append(slow, t)
+		default:
+			loss = append(loss, t)
+		}
+	}
+	var out [][]*target
+	for _, t := range path {
+		if t.trouble.incident == nil {
+			out = append(out, []*target{t})
+		}
+	}
+	for _, ts := range [][]*target{loss, slow} {
+		switch len(ts) {
+		case 0:
+		case 1:
+			out = append(out, ts)
+		default:
+			out = append(out, w.parted(ts, now)...)
+		}
+	}
+	return out
+}
+
+// parted asks what the losses have in common.
+func (w *Watchdog) parted(ts []*target, now time.Time) [][]*target {
+	began := ts[0].trouble.began
+	for _, t := range ts {
+		if t.trouble.began.Before(began) {
+			began = t.trouble.began
+		}
+	}
+	ev, index := w.evidence(ts, began, now)
+	lossy := make([]int, len(ts))
+	for i := range lossy {
+		lossy[i] = i
+	}
+	var out [][]*target
+	for _, g := range storm.Group(ev, lossy, storm.Options{}) {
+		var group []*target
+		for _, i := range g {
+			group = append(group, index[i])
+		}
+		out = append(out, group)
+	}
+	return out
+}
+
+// evidence is what is known of losses since a moment: first of the targets
+// in question, then of all others that are watched and not in other trouble.
+func (w *Watchdog) evidence(ts []*target, began, now time.Time) ([]storm.Evidence, []*target) {
+	from := w.ms(now.Add(-min(now.Sub(began), historyFor)))
+	in := make(map[*target]bool, len(ts))
+	ev := make([]storm.Evidence, 0, len(w.targets))
+	index := make([]*target, 0, len(w.targets))
+	add := func(t *target, lookToo bool) {
+		e := storm.Evidence{Target: t.Addr, Path: w.Paths.Routers(t.Addr)}
+		e.Lost, e.Sent = t.hist.tally(from)
+		u := t.usual
+		if t.trouble != nil {
+			u = t.trouble.usual
+		}
+		if u.sent >= usualLeast { // a line that always loses some is no news
+			e.UsualLost, e.UsualSent = u.lost, u.sent
+		}
+		if lookToo && len(in) <= mostHops && t.trouble != nil && len(t.trouble.looks) > 0 {
+			w.hopEvidence(&e, t)
+		}
+		ev, index = append(ev, e), append(index, t)
+	}
+	for _, t := range ts {
+		in[t] = true
+		add(t, true)
+	}
+	for _, t := range w.order {
+		if in[t] || t.gone || t.canary != "" || !t.answered || t.trouble != nil {
+			continue
+		}
+		add(t, false)
+	}
+	return ev, index
+}
+
+// hopEvidence adds what a target's first look saw of the way.
+func (w *Watchdog) hopEvidence(e *storm.Evidence, t *target) {
+	hops, own := t.trouble.looks[0].hops()
+	e.Lost += own.lost
+	e.Sent += own.sent
+	for i, h := range hops {
+		if h.sent == 0 {
+			continue
+		}
+		ttl := uint8(i + 1)
+		router := h.addr
+		if !router.IsValid() && i < len(e.Path) {
+			router = e.Path[i]
+		}
+		answeredBefore, asked, _ := w.Paths.Usual(t.Addr, ttl, router)
+		e.Hops = append(e.Hops, storm.HopCount{
+			TTL: int(ttl), Addr: router, Lost: h.lost, Sent: h.sent, UsualAnswered: answeredBefore, UsualAsked: asked,
+		})
+	}
+	if len(e.Path) == 0 { // nobody knew the way before: the look does
+		for _, h := range hops {
+			if h.addr == t.Addr {
+				break
+			}
+			e.Path = append(e.Path, h.addr)
+		}
+	}
+}
+
+// locate says where an incident's packets are lost, as far as the paths of
+// those who lose and those who do not can tell.
+func (w *Watchdog) locate(inc *incident, now time.Time) {
+	if inc.trigger == report.TriggerPath || !inc.quiet.IsZero() || now.Sub(inc.located) < locateEach || now.Sub(inc.opened) > joinWhile && inc.common != nil {
+		return
+	}
+	inc.located = now
+	var ts []*target
+	for _, t := range inc.members {
+		if t.trouble != nil && t.trouble.incident == inc && !t.trouble.slow() {
+			ts = append(ts, t)
+		}
+	}
+	if len(ts) == 0 {
+		return
+	}
+	ev, _ := w.evidence(ts, inc.began, now)
+	own := make([]int, len(ts))
+	for n := range own {
+		own[n] = n
+	}
+	best := storm.Result{}
+	for _, r := range storm.Explain(ev, own, storm.Options{}) {
+		if r.Place != nil && len(r.Members) > len(best.Members) {
+			best = r
+		}
+	}
+	if best.Place != nil {
+		inc.common = best.Place
+	}
+}
+
+// chooseLong says which of the targets that join get a long look: all while
+// they are few, else a sample that covers the suspected routers first.
+func (w *Watchdog) chooseLong(inc *incident, ts []*target) map[*target]bool {
+	long := make(map[*target]bool, sampleLooks)
+	room := sampleLooks - len(inc.members)
+	if len(ts) <= room {
+		for _, t := range ts {
+			long[t] = true
+		}
+		return long
+	}
+	// The routers nearest to the targets differ most: a target that shows a
+	// router which no chosen one has comes first.
+	seen := map[netip.Addr]bool{}
+	for _, pass := range []bool{true, false} {
+		for _, t := range ts {
+			if room <= 0 {
+				return long
+			}
+			if long[t] {
+				continue
+			}
+			news := false
+			routers := w.Paths.Routers(t.Addr)
+			for _, r := range routers[:len(routers)/2+len(routers)%2] {
+				news = news || r.IsValid() && !seen[r]
+			}
+			if pass && !news {
+				continue
+			}
+			for _, r := range routers {
+				seen[r] = true
+			}
+			long[t] = true
+			room--
+		}
+	}
+	return long
+}

@@ -1,0 +1,180 @@
+package watch
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mtrq/mtrq/report"
+)
+
+// outcome is what became of a ping.
+type outcome uint8
+
+const (
+	pending     outcome = iota
+	answered            // within its deadline
+	late                // after it: no lost packet
+	lost                //
+	unreachable         // a router says so: lost
+	noRoute             // this machine had none: lost
+	unknown             // nobody listened: counts as nothing
+)
+
+func (o outcome) isLost() bool  { return o == lost || o == unreachable || o == noRoute }
+func (o outcome) isKnown() bool { return o != pending && o != unknown }
+
+// letter is how strips and records show it.
+func (o outcome) letter() byte {
+	return [...]byte{report.AnswerPending, report.AnswerReply, report.AnswerLate, report.AnswerLost,
+		report.AnswerUnreachable, report.AnswerNoRoute, report.AnswerPending}[o]
+}
+
+// cell is one ping of a history: when it left, in milliseconds since the
+// watchdog's start, and outcome and RTT in one word. Ten thousand targets
+// have three million of them, so they are small.
+type cell struct {
+	at   uint32
+	word uint32
+}
+
+const (
+	rttBits = 28 // microseconds: up to 268 s
+	rttMask = 1<<rttBits - 1
+)
+
+func (c cell) outcome() outcome   { return outcome(c.word >> rttBits) }
+func (c cell) rtt() time.Duration { return time.Duration(c.word&rttMask) * time.Microsecond }
+func (c cell) hasRTT() bool       { o := c.outcome(); return o == answered || o == late }
+func (c *cell) set(o outcome, rtt time.Duration) {
+	c.word = uint32(o)<<rttBits | uint32(min(max(rtt.Microseconds(), 0), rttMask))
+}
+
+// history is the last pings of a target, oldest first. Cells are numbered
+// from its beginning, so that an answer finds its ping.
+type history struct {
+	cells []cell // a ring once it is full
+	limit int
+	next  uint32 // number of the next cell
+}
+
+func newHistory(limit int) history { return history{limit: limit} }
+
+// add begins a cell and returns its number.
+func (h *history) add(at uint32) uint32 {
+	c := cell{at: at}
+	if len(h.cells) < h.limit {
+		h.cells = append(h.cells, c)
+	} else {
+		h.cells[int(h.next)%h.limit] = c
+	}
+	h.next++
+	return h.next - 1
+}
+
+// len is how many cells there are.
+func (h *history) len() int { return len(h.cells) }
+
+// cell is the one with this number, nil where it has been overwritten.
+func (h *history) cell(n uint32) *cell {
+	if h.next-n-1 >= uint32(len(h.cells)) {
+		return nil
+	}
+	return &h.cells[int(n)%h.limit]
+}
+
+// back is the i-th newest cell, from 0.
+func (h *history) back(i int) *cell { return &h.cells[int(h.next-1-uint32(i))%h.limit] }
+
+// tally counts lost and known pings that left at from or later.
+func (h *history) tally(from uint32) (lost, sent int) {
+	for i := range h.len() {
+		c := h.back(i)
+		if int32(c.at-from) < 0 {
+			break
+		}
+		if c.outcome().isKnown() {
+			sent++
+		}
+		if c.outcome().isLost() {
+			lost++
+		}
+	}
+	return lost, sent
+}
+
+// between is tally for pings that left up to a moment.
+func (h *history) between(from, to uint32) (lost, sent int) {
+	l1, s1 := h.tally(from)
+	l2, s2 := h.tally(to + 1)
+	return l1 - l2, s1 - s2
+}
+
+// lostOf counts the lost among the newest n known pings.
+func (h *history) lostOf(n int) (lost int) {
+	for i := 0; i < h.len() && n > 0; i++ {
+		o := h.back(i).outcome()
+		if !o.isKnown() {
+			continue
+		}
+		n--
+		if o.isLost() {
+			lost++
+		}
+	}
+	return lost
+}
+
+// strip is the newest n pings, a letter each, newest last.
+func (h *history) strip(n int) string {
+	n = min(n, h.len())
+	out := make([]byte, n)
+	for i := range n {
+		out[n-1-i] = h.back(i).outcome().letter()
+	}
+	return string(out)
+}
+
+// usual is what a target's answers are like while it is well.
+type usual struct {
+	n          int // answers that it rests on
+	p50, p95   time.Duration
+	jitter     time.Duration // 95th percentile of the difference of two answers in a row
+	lost, sent int
+}
+
+// usualAfter is how many answers a judgement of latency rests on.
+const usualAfter = 300
+
+// look works out what is usual from the whole history. scratch is reused.
+func (h *history) look(scratch []time.Duration) (usual, []time.Duration) {
+	u := usual{}
+	rtts := scratch[:0]
+	for i := range h.len() {
+		c := h.back(i)
+		if c.outcome().isKnown() {
+			u.sent++
+		}
+		if c.outcome().isLost() {
+			u.lost++
+		}
+		if c.hasRTT() {
+			rtts = append(rtts, c.rtt())
+		}
+	}
+	u.n = len(rtts)
+	if u.n == 0 {
+		return u, rtts
+	}
+	for i := range u.n - 1 {
+		rtts = append(rtts, max(rtts[i]-rtts[i+1], rtts[i+1]-rtts[i]))
+	}
+	diffs := rtts[u.n:]
+	slices.Sort(diffs)
+	if len(diffs) > 0 {
+		u.jitter = diffs[len(diffs)*95/100]
+	}
+	own := rtts[:u.n]
+	slices.Sort(own)
+	u.p50, u.p95 = own[u.n/2], own[u.n*95/100]
+	return u, rtts
+}

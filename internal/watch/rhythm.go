@@ -1,0 +1,109 @@
+package watch
+
+import "time"
+
+const (
+	beat      = 10 * time.Millisecond // pings that are due leave together each beat
+	beatSlots = 1 << 13               // × beat must be more than the longest interval (60 s)
+)
+
+// rhythm says who is due. Targets are spread evenly over their interval by
+// their number, however many there are and in whatever order they come: a
+// golden ratio step leaves no gaps and no crowds. Adding and taking out cost
+// the same however many there are.
+type rhythm struct {
+	start time.Time
+	beat  int64 // everything due up to here has been handed out
+	slots [beatSlots][]*target
+	n     int
+	born  uint64
+}
+
+func newRhythm(now time.Time) *rhythm { return &rhythm{start: now} }
+
+// add lets a target's first ping leave at its place within the interval to
+// come.
+func (r *rhythm) add(t *target, now time.Time) {
+	r.born++
+	// The fraction of born × the golden ratio, as a 64-bit integer.
+	part := float64(r.born*11400714819323198485>>11) / (1 << 53)
+	first := r.beatOf(now) + 1 + int64(part*float64(t.interval/beat))
+	r.put(t, first)
+	r.n++
+}
+
+func (r *rhythm) beatOf(at time.Time) int64 { return int64(at.Sub(r.start) / beat) }
+
+func (r *rhythm) put(t *target, due int64) {
+	t.due = due
+	i := due % beatSlots
+	r.slots[i] = append(r.slots[i], t)
+}
+
+// remove is told that a target is watched no more; its place goes when it is
+// due.
+func (r *rhythm) remove(t *target) {
+	t.gone = true
+	r.n--
+}
+
+// take hands out every target that is due. Beats that were missed (a stall,
+// a suspended machine) are not made up for: each target keeps its place.
+func (r *rhythm) take(now time.Time, f func(*target)) {
+	last := r.beatOf(now)
+	if last-r.beat > beatSlots {
+		r.skip(last)
+	}
+	for r.beat < last {
+		r.beat++
+		i := r.beat % beatSlots
+		due := r.slots[i]
+		r.slots[i] = nil
+		for _, t := range due {
+			switch {
+			case t.gone:
+				continue
+			case t.due > r.beat: // a place of a later turn of the wheel
+				r.slots[i] = append(r.slots[i], t)
+				continue
+			}
+			every := int64(t.every() / beat)
+			next := t.due + every
+			if next <= last { // missed: its next place after now
+				next += (last - next + every) / every * every
+			}
+			r.put(t, next)
+			f(t)
+		}
+		if r.slots[i] == nil {
+			r.slots[i] = due[:0]
+		}
+	}
+}
+
+// skip brings a wheel that has stood still for long up to date.
+func (r *rhythm) skip(last int64) {
+	var all []*target
+	for i := range r.slots {
+		all = append(all, r.slots[i]...)
+		r.slots[i] = nil
+	}
+	r.beat = last
+	for _, t := range all {
+		if t.gone {
+			continue
+		}
+		every := int64(t.every() / beat)
+		r.put(t, t.due+(last-t.due+every)/every*every)
+	}
+}
+
+// next is when the next beat with somebody in it is, at most a second ahead.
+func (r *rhythm) next() time.Time {
+	for b := r.beat + 1; b < r.beat+int64(time.Second/beat); b++ {
+		if len(r.slots[b%beatSlots]) > 0 {
+			return r.start.Add(time.Duration(b) * beat)
+		}
+	}
+	return r.start.Add(time.Duration(r.beat)*beat + time.Second)
+}
