@@ -20,24 +20,28 @@ type screen struct {
 // terminal and the text to its height, since a wrapped or scrolled line
 // cannot be drawn over.
 func (s *screen) draw(text string) {
-	width, height := 80, 24
-	if f, ok := s.w.(*os.File); ok {
-		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 1 {
-			width, height = w, h
-		}
-	}
+	width, height := s.size()
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	lines = lines[:min(len(lines), height-1)]
 	var b bytes.Buffer
 	s.up(&b)
 	for _, l := range lines {
-		r := []rune(l)
-		b.WriteString(string(r[:min(len(r), width-1)]))
+		b.WriteString(clip(l, width-1))
 		b.WriteString("\x1b[K\n")
 	}
 	b.WriteString("\x1b[J")
 	s.lines = len(lines)
 	_, _ = s.w.Write(b.Bytes()) // a terminal that is gone is noticed elsewhere
+}
+
+// size of the terminal in columns and lines.
+func (s *screen) size() (width, height int) {
+	if f, ok := s.w.(*os.File); ok {
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 1 {
+			return w, h
+		}
+	}
+	return 80, 24
 }
 
 // clear takes away what was drawn.

@@ -31,6 +31,7 @@ fresh each one is, and keeps them all by date.
    mtrq enqueue --wait 203.0.113.7  trace now, and watch
    mtrq list --since 1h             what was traced
    mtrq show last                   the newest report
+   mtrq targets                     how the watched targets are, live
 
 Flags may stand before or after arguments. Every command has its own --help.`
 
@@ -55,8 +56,8 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 		},
 		Commands: []*cli.Command{
 			enqueueCommand(), runCommand(), serveCommand(), upCommand(),
-			listCommand(), showCommand(), statusCommand(),
-			checkCommand(), configCommand(), versionCommand(),
+			listCommand(), showCommand(), targetsCommand(), statusCommand(),
+			checkCommand(), drillCommand(), configCommand(), versionCommand(),
 		},
 		CommandNotFound: nil,
 		Action: func(c *cli.Context) error {

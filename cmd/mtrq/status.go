@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -14,8 +16,9 @@ func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "status",
 		Usage: "say what the node is doing now",
-		Description: `Reads spool/state/run.json, which a running node replaces once a second. Needs
-neither root nor a running node. Exit code 69 when nobody is tracing.`,
+		Description: `Reads spool/state/run.json, which a running node replaces once a second, and of
+targets.json how many of the watched targets are well; mtrq targets shows each.
+Needs neither root nor a running node. Exit code 69 when nobody is tracing.`,
 		Flags: []cli.Flag{formatFlag("table", "json"), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			format, err := formatOf(c, "table", "json")
@@ -32,6 +35,10 @@ neither root nor a running node. Exit code 69 when nobody is tracing.`,
 			}
 			now := time.Now()
 			st, tracing, why := sp.RunState(now)
+			watching, err := sp.WatchState()
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				note(c, "how the targets are cannot be seen: %s", err)
+			}
 			if format == "json" {
 				enc := json.NewEncoder(c.App.Writer)
 				enc.SetIndent("", "  ")
@@ -39,11 +46,12 @@ neither root nor a running node. Exit code 69 when nobody is tracing.`,
 					Tracing bool   `json:"tracing"`
 					Why     string `json:"why,omitempty"`
 					spool.RunState
-				}{tracing, why, st}); err != nil {
+					Watch *watchStatus `json:"watch,omitempty"`
+				}{tracing, why, st, watchStatusOf(watching)}); err != nil {
 					return err
 				}
 			} else {
-				printStatus(c, cfg.Spool.Dir, st, now)
+				printStatus(c, cfg.Spool.Dir, st, watching, now)
 			}
 			if !tracing {
 				return fail(exitUnavailable, fmt.Errorf("nobody is tracing: %s", why),
@@ -54,7 +62,34 @@ neither root nor a running node. Exit code 69 when nobody is tracing.`,
 	}
 }
 
-func printStatus(c *cli.Context, dir string, st spool.RunState, now time.Time) {
+// watchStatus is what --json says of the watchdog.
+type watchStatus struct {
+	At time.Time `json:"at"`
+	spool.WatchTotals
+}
+
+func watchStatusOf(st *spool.WatchState) *watchStatus {
+	if st == nil {
+		return nil
+	}
+	return &watchStatus{st.At, st.Totals}
+}
+
+// watchText says how the watched targets are.
+func watchText(st *spool.WatchState, now time.Time) string {
+	n := st.Totals
+	text := plural(n.Targets, "target")
+	if counts := countsText(n, func(_ spool.TargetState, text string) string { return text }); counts != "" {
+		text += ": " + counts
+	}
+	text += "; " + plural(n.Open, "incident") + " open"
+	if age := now.Sub(st.At); age > watchStale || age < -watchStale {
+		return text + "; nobody is watching since " + st.At.Local().Format("2006-01-02 15:04:05")
+	}
+	return text + fmt.Sprintf("; since the start %d opened, %s, %d of %d pings lost", n.Opened, plural(n.Suspects, "suspect"), n.PingsLost, n.PingsSent)
+}
+
+func printStatus(c *cli.Context, dir string, st spool.RunState, watching *spool.WatchState, now time.Time) {
 	if st.At.IsZero() {
 		return
 	}
@@ -74,6 +109,9 @@ func printStatus(c *cli.Context, dir string, st spool.RunState, now time.Time) {
 		line("lateness", "asked to first probe: last %.1f ms, p50 %.1f ms, p99 %.1f ms, max %.1f ms", l.Last, l.P50, l.P99, l.Max)
 	}
 	line("mtr-packet", "%s, %d processes, %d probes in flight, %d restarts", orDash(st.Pool.Version), st.Pool.Processes, st.Pool.InFlight, st.Pool.Restarts)
+	if watching != nil {
+		line("watch", "%s", watchText(watching, now))
+	}
 	for _, h := range st.Health {
 		if !h.OK {
 			line("PROBLEM", "%s: %s", h.What, h.Hint)
