@@ -176,6 +176,9 @@ func (e *engine) cross(st *state, id LinkID, d Direction) bool {
 	if l.jitterNs > 0 {
 		w.delayNs += int64(e.random32() * uint64(l.jitterNs) >> 32)
 	}
+	if l.spike > 0 && d == Forward && e.random32() < l.spike {
+		w.delayNs += l.spikeNs + int64(e.random32()*uint64(l.spreadNs)>>32)
+	}
 	return true
 }
 

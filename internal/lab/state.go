@@ -27,6 +27,8 @@ type place struct{ target, router int32 }
 type linkState struct {
 	delayNs, jitterNs int64
 	forward, backward uint64
+	spike             uint64 // as loss is
+	spikeNs, spreadNs int64  // the shortest, and what may be added to it
 }
 
 // certain is a loss of 100 %.
@@ -58,7 +60,12 @@ func newState(t *Topology) *state {
 }
 
 func newLinkState(l Link) linkState {
-	return linkState{int64(l.Delay), int64(l.Jitter), threshold(l.LossForward), threshold(l.LossBackward)}
+	return linkState{
+		delayNs: int64(l.Delay), jitterNs: int64(l.Jitter),
+		forward: threshold(l.LossForward), backward: threshold(l.LossBackward),
+		spike:   threshold(l.Spikes.Percent),
+		spikeNs: int64(l.Spikes.Least), spreadNs: int64(max(0, l.Spikes.Most-l.Spikes.Least)),
+	}
 }
 
 func (s *state) name(a netip.Addr, p place) {

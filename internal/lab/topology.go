@@ -37,6 +37,14 @@ type Router struct {
 type Link struct {
 	Delay, Jitter             time.Duration
 	LossForward, LossBackward float64
+	Spikes                    Spikes
+}
+
+// Spikes hold up a few packets for long, as a queue that fills now and then does: Percent of the packets toward the
+// target, each by a uniform time from Least to Most. The zero value is none.
+type Spikes struct {
+	Percent     float64
+	Least, Most time.Duration
 }
 
 // TargetSpec is a traced address and the path to it.

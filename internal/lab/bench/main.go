@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -24,21 +25,32 @@ type bench struct {
 	dir  string // for spools and archives
 	doc  strings.Builder
 	last float64 // seconds to the last first probe of the burst; 0: not measured
+
+	short bool // about a tenth of the length of what takes minutes
+}
+
+// sized chooses by whether a short run was asked for.
+func sized[T any](b *bench, full, short T) T {
+	if b.short {
+		return short
+	}
+	return full
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated names of measurements; nothing is written then")
+	only := flag.String("only", "", "comma-separated names of measurements, watch for all of the watchdog; nothing is written then")
 	out := flag.String("out", "docs/benchmarks.md", "file to write")
+	short := flag.Bool("short", false, "measure the watchdog for a tenth of the time; nothing is written then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := measure(ctx, *only, *out); err != nil {
+	if err := measure(ctx, *only, *out, *short); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(ctx context.Context, only, out string) error {
+func measure(ctx context.Context, only, out string, short bool) error {
 	// The network's two threads and this program should not wait for each other.
 	runtime.GOMAXPROCS(max(4, runtime.NumCPU()))
 	dir, err := os.MkdirTemp("", "mtrq-bench-")
@@ -46,30 +58,38 @@ func measure(ctx context.Context, only, out string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{mtrq: filepath.Join(dir, "mtrq"), dir: dir}
+	b := &bench{mtrq: filepath.Join(dir, "mtrq"), dir: dir, short: short}
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.mtrq, "./cmd/mtrq")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build mtrq: %w: %s", err, said)
 	}
 	b.head(ctx)
+	var failed error
 	for _, m := range []struct {
 		name string
 		run  func(context.Context) error
 	}{
 		{"burst", b.burst}, {"mtr", b.mtr}, {"single", b.single}, {"limited", b.limited}, {"beside", b.beside}, {"idle", b.idle},
+		{"watch-events", b.watchEvents}, {"watch-beside", b.watchBeside}, {"watch-storm", b.watchStorm}, {"watch-healthy", b.watchHealthy},
+		{"watch-cpu", b.watchCPU}, {"watch-uplink", b.watchUplink}, {"watch-canary", b.watchCanary},
 	} {
-		if only != "" && !slices.Contains(strings.Split(only, ","), m.name) {
+		family, _, _ := strings.Cut(m.name, "-")
+		if names := strings.Split(only, ","); only != "" && !slices.Contains(names, m.name) && !slices.Contains(names, family) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s\n", m.name)
+		// All of them take hours: one that fails does not cost the others.
 		if err := m.run(ctx); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", m.name, err))
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	fmt.Print(b.doc.String())
-	if only != "" {
-		return nil
+	if failed != nil || only != "" || short {
+		return failed
 	}
 	return os.WriteFile(out, []byte(b.doc.String()), 0o644)
 }

@@ -81,10 +81,12 @@ type usage struct {
 }
 
 // use reads the usage of the node with its mtr-packet processes.
-func (no *node) use() (usage, error) {
-	pid := no.cmd.Process.Pid
+func (no *node) use() (usage, error) { return usageOf(no.cmd.Process.Pid) }
+
+// usageOf reads the usage of a process with all its descendants.
+func usageOf(pid int) (usage, error) {
 	var u usage
-	for _, p := range append([]int{pid}, children(pid)...) {
+	for _, p := range family(pid) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
 		if err != nil {
 			continue // ended in between; its time is in the parent's then
@@ -102,6 +104,15 @@ func (no *node) use() (usage, error) {
 		u.memory += pss(p)
 	}
 	return u, nil
+}
+
+// family is a process and its descendants.
+func family(pid int) []int {
+	out := []int{pid}
+	for _, c := range children(pid) {
+		out = append(out, family(c)...)
+	}
+	return out
 }
 
 func children(pid int) []int {
