@@ -67,6 +67,17 @@ func (w *Watchdog) group(now time.Time) {
 	}
 }
 
+// writeFresh writes incidents that are new, or have new members, at once.
+func (w *Watchdog) writeFresh(now time.Time) {
+	for _, inc := range w.incidents {
+		if inc.wrote.IsZero() {
+			w.locate(inc, now)
+			inc.wrote = now
+			w.writer.incident(w.record(inc, now, report.IncidentOpen))
+		}
+	}
+}
+
 // settleGroup makes one incident of troubles that share a place: of those
 // that began together.
 func (w *Watchdog) settleGroup(g []*target, now time.Time) {
@@ -327,8 +338,9 @@ func (w *Watchdog) chooseLong(inc *incident, ts []*target) map[*target]bool {
 		}
 		return long
 	}
-	// The routers nearest to the targets differ most: a target that shows a
-	// router which no chosen one has comes first.
+	// A target that shows a router which no chosen one has comes first. Only
+	// the nearer half of its path counts: routers next to the targets are
+	// another each time, and would make everybody news.
 	seen := map[netip.Addr]bool{}
 	for _, pass := range []bool{true, false} {
 		for _, t := range ts {

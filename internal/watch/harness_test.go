@@ -178,7 +178,7 @@ func newNode(dir string, lists Lists, do func(func() error) error, log *slog.Log
 	}
 	dog := &Watchdog{
 		Rules: fastRules(), Lists: lists, Prober: sched, Tracer: tracer, Job: trace.Job{Protocol: probe.ICMP},
-		Paths: known, PathsAt: filepath.Join(dir, "paths"), Pinger: &Pinger{Do: do}, Spool: sp, Archive: ar,
+		Paths: known, PathsAt: filepath.Join(dir, "paths"), Pinger: &Pinger{Do: do}, EchoDo: do, Spool: sp, Archive: ar,
 		Host: &host.Reader{Do: do}, Hooks: hooks, Reports: ar.IncidentReports, Node: report.Node{Name: "lab"}, Log: log, Now: time.Now,
 	}
 	return &run.Runner{

@@ -54,10 +54,24 @@ func (c *cell) set(o outcome, rtt time.Duration) {
 type history struct {
 	cells []cell // a ring once it is full
 	limit int
+	first uint32 // number of the ping that cells[0] was made for
 	next  uint32 // number of the next cell
 }
 
-func newHistory(limit int) history { return history{limit: limit} }
+// resize makes room for so many pings. The newest stay and keep their
+// numbers: pings under way find them, and troubles that know them by number
+// go on.
+func (h *history) resize(limit int) {
+	n := min(h.len(), limit)
+	cells := make([]cell, n)
+	for i := range n {
+		cells[n-1-i] = *h.back(i)
+	}
+	h.cells, h.limit, h.first = cells, limit, h.next-uint32(n)
+}
+
+// forget drops all pings; the numbers go on.
+func (h *history) forget() { h.cells, h.first = h.cells[:0], h.next }
 
 // add begins a cell and returns its number.
 func (h *history) add(at uint32) uint32 {
@@ -65,7 +79,7 @@ func (h *history) add(at uint32) uint32 {
 	if len(h.cells) < h.limit {
 		h.cells = append(h.cells, c)
 	} else {
-		h.cells[int(h.next)%h.limit] = c
+		*h.place(h.next) = c
 	}
 	h.next++
 	return h.next - 1
@@ -79,11 +93,13 @@ func (h *history) cell(n uint32) *cell {
 	if h.next-n-1 >= uint32(len(h.cells)) {
 		return nil
 	}
-	return &h.cells[int(n)%h.limit]
+	return h.place(n)
 }
 
+func (h *history) place(n uint32) *cell { return &h.cells[int(n-h.first)%h.limit] }
+
 // back is the i-th newest cell, from 0.
-func (h *history) back(i int) *cell { return &h.cells[int(h.next-1-uint32(i))%h.limit] }
+func (h *history) back(i int) *cell { return h.place(h.next - 1 - uint32(i)) }
 
 // tally counts lost and known pings that left at from or later.
 func (h *history) tally(from uint32) (lost, sent int) {

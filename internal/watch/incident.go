@@ -456,7 +456,10 @@ func (w *Watchdog) member(t *target, full bool) report.Member {
 	if !full {
 		from = tr.began.Add(-time.Minute)
 	}
-	m.Pings = tr.strand.record(w.ms(from), w.at, full)
+	if from.Before(w.start) {
+		from = w.start.Round(0) // an earlier process's trouble: nothing of ours is older
+	}
+	m.Pings = tr.strand.record(w.ms(from), from, full)
 	if m.Pings.Skipped > 0 {
 		m.Meter = tr.minutes.snapshot()
 	}

@@ -118,13 +118,13 @@ func (l *look) give() []byte {
 	return lines
 }
 
-// wait waits for something new; it is false where nothing more will come.
+// wait waits for something new to give; it is false where nothing will come.
 func (l *look) wait(ctx context.Context) bool {
 	l.mu.Lock()
-	over := l.over
+	over, probed := l.over, !l.probed.IsZero()
 	l.mu.Unlock()
 	if over {
-		return false
+		return probed // its only probes may have left since give was asked
 	}
 	select {
 	case <-l.news:
@@ -158,7 +158,9 @@ func (l *look) Follow(ctx context.Context, emit func(report.Event)) (report.Ende
 		for _, e := range fresh {
 			emit(e)
 		}
-		if over && len(fresh) == 0 {
+		// Nothing comes after the end, and no news either: those of the end may
+		// have been taken together with those of the last event.
+		if over {
 			l.forget()
 			return ended, sent
 		}

@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,7 +32,8 @@ type Pinger struct {
 // pinged is what became of one ping. Sent and lost come from the same
 // goroutine in the order of the numbers; an answer may come after lost.
 type pinged struct {
-	n       int // from 0
+	n       int // from 0, those that could not be sent included
+	seq     int // as it went out
 	sent    time.Time
 	outcome outcome
 	rtt     time.Duration
@@ -45,9 +48,10 @@ type pingRun struct {
 	told         func(pinged) // of each when it is known; not at the same time
 }
 
-// Run pings until count were sent and are known, or ctx ends. Its error says
-// that the sockets cannot be had, or that this machine has no route: then
-// what was not told is unknown, not lost.
+// Run pings until count were sent and are known, answers after the deadline
+// included, or ctx ends. Its error says that the sockets cannot be had, or
+// that the first ping could not be sent: then what was not told is unknown,
+// not lost.
 func (p *Pinger) Run(ctx context.Context, r pingRun) error {
 	raw, err := p.sockets()
 	if err != nil {
@@ -56,9 +60,10 @@ func (p *Pinger) Run(ctx context.Context, r pingRun) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	q := probing.New("")
-	q.SetIPAddr(&net.IPAddr{IP: r.addr.AsSlice()})
+	q.SetIPAddr(&net.IPAddr{IP: r.addr.AsSlice(), Zone: r.addr.Zone()})
 	q.SetPrivileged(raw)
-	q.SetLogger(probing.NoopLogger{})
+	refused := &refusal{}
+	q.SetLogger(refused)
 	q.RecordRtts, q.RecordTTLs = false, false
 	q.Size = 36 // 64 bytes with the headers of IPv4 and ICMP
 	q.Interval, q.TTL = r.interval, 64
@@ -70,6 +75,7 @@ func (p *Pinger) Run(ctx context.Context, r pingRun) error {
 	}
 	book := &pingBook{run: r}
 	q.OnSend = func(pk *probing.Packet) { book.sent(pk.Seq, time.Now()) }
+	q.OnSendError = func(_ *probing.Packet, err error) { book.unsent(err, time.Now()) }
 	q.OnRecv = func(pk *probing.Packet) { book.answered(pk.Seq, pk.Rtt, time.Now()) }
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -99,10 +105,29 @@ func (p *Pinger) Run(ctx context.Context, r pingRun) error {
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
+	if err == nil && refused.was.Load() {
+		err = os.NewSyscallError("sendto", syscall.EACCES)
+	}
 	if err != nil {
 		return fmt.Errorf("ping %s: %w", r.addr, err)
 	}
 	return nil
+}
+
+// refusal is pro-bing's logger. Where the kernel says EACCES (a route of type
+// prohibit), pro-bing takes the address for a broadcast, says so, and tries
+// again at once, for ever, whatever its context says. Nobody watches a
+// broadcast address: its goroutine ends here instead.
+type refusal struct {
+	probing.NoopLogger
+	was atomic.Bool
+}
+
+func (r *refusal) Infof(format string, _ ...any) {
+	if format == "Pinging a broadcast address" {
+		r.was.Store(true)
+		runtime.Goexit() // what it deferred closes its sockets
+	}
 }
 
 // sockets says whether raw sockets must be used.
@@ -147,27 +172,51 @@ type pingBook struct {
 func (b *pingBook) sent(seq int, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.open = append(b.open, pinged{n: seq, sent: at, outcome: pending})
+	b.open = append(b.open, pinged{n: b.count, seq: seq, sent: at, outcome: pending})
 	b.count++
+}
+
+// unsent tells of a ping that the kernel did not take, which counts as one of
+// all: else pings to where no route goes any more would never end. pro-bing
+// sends another in its place under the same sequence number.
+func (b *pingBook) unsent(why error, at time.Time) {
+	if errors.Is(why, syscall.ENOBUFS) {
+		return // pro-bing tries that again at once
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.count == 0 {
+		return // the first: that ends the run
+	}
+	p := pinged{n: b.count, seq: -1, sent: at, outcome: unknown}
+	if errors.Is(why, syscall.ENETUNREACH) || errors.Is(why, syscall.EHOSTUNREACH) || errors.Is(why, syscall.ENETDOWN) {
+		p.outcome = noRoute
+	}
+	b.count++
+	b.run.told(p)
 }
 
 func (b *pingBook) answered(seq int, rtt time.Duration, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, p := range b.open {
-		if p.n == seq {
+		if p.seq == seq {
 			b.open = append(b.open[:i], b.open[i+1:]...)
 			// pro-bing times by the wall clock, which may be stepped.
-			if most := at.Sub(p.sent); rtt < 0 || rtt > most {
+			most := at.Sub(p.sent)
+			if rtt < 0 || rtt > most {
 				rtt = most
 			}
 			p.outcome, p.rtt = answered, rtt
+			if most > b.run.deadline+stallLeast {
+				p.outcome, p.rtt = unknown, 0 // the time is that of our own pause
+			}
 			b.run.told(p)
 			return
 		}
 	}
 	for i, p := range b.late {
-		if p.n == seq {
+		if p.seq == seq {
 			b.late = append(b.late[:i], b.late[i+1:]...)
 			p.outcome, p.rtt = late, at.Sub(p.sent)
 			b.run.told(p)
@@ -194,5 +243,5 @@ func (b *pingBook) expire(now time.Time, stalled bool) (over bool) {
 	for len(b.late) > 0 && now.Sub(b.late[0].sent) > lateWait {
 		b.late = b.late[1:]
 	}
-	return b.run.count > 0 && b.count >= b.run.count && len(b.open) == 0
+	return b.run.count > 0 && b.count >= b.run.count && len(b.open)+len(b.late) == 0
 }

@@ -22,6 +22,7 @@ type strand struct {
 	from    uint32 // number of tail[0]
 	tail    []cell
 	skipped int
+	apart   int64 // ms from the first ping that was skipped to tail[0]: may be more than a cell's 49 days
 }
 
 // begin copies the history.
@@ -35,20 +36,21 @@ func (s *strand) begin(h *history) {
 
 // put keeps what became of ping n.
 func (s *strand) put(n uint32, c cell) {
-	if i := n - s.first; i < headCells {
+	i := n - s.first
+	if i < headCells {
 		s.head = place(s.head, i, c)
 		return
 	}
 	if len(s.tail) == 0 {
-		s.from = n
+		s.from = s.first + headCells // not n: the one before it may be told of later
 	}
-	i := n - s.from
-	if int32(i) < 0 {
-		return // late, of one that was skipped
+	if i = n - s.from; int32(i) < 0 {
+		return // late, of one that was skipped, or older than all that is kept
 	}
 	s.tail = place(s.tail, i, c)
 	if len(s.tail) > tailCells {
 		cut := tailCells / 2
+		s.apart += int64(s.tail[cut].at - s.tail[0].at)
 		s.tail = append(s.tail[:0], s.tail[cut:]...)
 		s.from += uint32(cut)
 		s.skipped += cut
@@ -65,21 +67,30 @@ func place(cells []cell, i uint32, c cell) []cell {
 	return cells
 }
 
-// record makes pings of the cells that left at from or later.
-func (s *strand) record(from uint32, at func(uint32) time.Time, rtts bool) report.Pings {
-	p := report.Pings{TxMS: []int64{}, RTTUS: []*int64{}, Skipped: s.skipped}
+// record makes pings of the cells that left at from or later, which is the
+// wall clock's fromAt. From one ping to the next it is never more than 24
+// days, to the last it may be.
+func (s *strand) record(from uint32, fromAt time.Time, rtts bool) report.Pings {
+	p := report.Pings{From: fromAt, TxMS: []int64{}, RTTUS: []*int64{}, Skipped: s.skipped}
 	var letters []byte
-	var zero uint32
-	for _, cells := range [][]cell{s.head, s.tail} {
-		for _, c := range cells {
-			if int32(c.at-from) < 0 {
+	var tx int64 // of the cell before
+	var at uint32
+	for k, cells := range [][]cell{s.head, s.tail} {
+		for i, c := range cells {
+			if k == 0 && int32(c.at-from) < 0 {
 				continue
 			}
 			if len(letters) == 0 {
-				zero, p.From = c.at, at(c.at)
+				at, p.From = c.at, fromAt.Add(time.Duration(int32(c.at-from))*time.Millisecond)
 			}
+			if k == 1 && i == 0 {
+				at += uint32(s.apart) // the skipped are passed over
+				tx += s.apart
+			}
+			tx += int64(int32(c.at - at))
+			at = c.at
 			letters = append(letters, c.outcome().letter())
-			p.TxMS = append(p.TxMS, int64(int32(c.at-zero)))
+			p.TxMS = append(p.TxMS, tx)
 			var us *int64
 			if rtts && c.hasRTT() {
 				v := c.rtt().Microseconds()
@@ -88,14 +99,12 @@ func (s *strand) record(from uint32, at func(uint32) time.Time, rtts bool) repor
 			p.RTTUS = append(p.RTTUS, us)
 		}
 	}
-	if len(letters) == 0 {
-		p.From = at(from)
-	}
 	p.Answer = string(letters)
 	return p
 }
 
-// minutes counts pings by the minute.
+// minutes counts pings by the minute: each once, and once more as late where
+// its answer came after all.
 type minutes struct {
 	each    time.Duration // how long a bucket lasts
 	buckets []report.Bucket
@@ -109,10 +118,14 @@ func (m *minutes) add(at time.Time, o outcome, rtt time.Duration) {
 	if m.each == 0 {
 		m.each = time.Minute
 	}
+	if o == late {
+		m.takeBack(at)
+		return
+	}
 	start := at.Truncate(m.each)
 	if n := len(m.buckets); n == 0 || m.buckets[n-1].At.Before(start) {
 		m.close()
-		if n == minutesMost {
+		if n >= minutesMost {
 			m.halve()
 			start = at.Truncate(m.each)
 		}
@@ -124,17 +137,30 @@ func (m *minutes) add(at time.Time, o outcome, rtt time.Duration) {
 	b.Sent++
 	if o.isLost() {
 		b.Lost++
-	} else if o == answered || o == late {
+	} else {
 		m.rtts = append(m.rtts, rtt.Microseconds())
 	}
 }
 
-// close works out the last bucket's RTTs.
+// takeBack counts a loss as none. Its time is not an answer's like those of
+// the others, and stays out of theirs.
+func (m *minutes) takeBack(at time.Time) {
+	for i := len(m.buckets) - 1; i >= 0; i-- {
+		// Times are rounded to milliseconds anew each time, so that a ping may
+		// seem to have left in the bucket after its own.
+		if b := &m.buckets[i]; b.Lost > 0 && !b.At.After(at) {
+			b.Lost--
+			return
+		}
+	}
+}
+
+// close works out the last bucket's RTTs. After halving it may have some.
 func (m *minutes) close() {
 	if n := len(m.buckets); n > 0 && len(m.rtts) > 0 {
 		slices.Sort(m.rtts)
 		lo, mid, hi := m.rtts[0], m.rtts[len(m.rtts)/2], m.rtts[len(m.rtts)-1]
-		m.buckets[n-1].MinUS, m.buckets[n-1].MedUS, m.buckets[n-1].MaxUS = &lo, &mid, &hi
+		absorb(&m.buckets[n-1], report.Bucket{MinUS: &lo, MedUS: &mid, MaxUS: &hi})
 	}
 	m.rtts = m.rtts[:0]
 }
@@ -146,21 +172,30 @@ func (m *minutes) snapshot() []report.Bucket {
 	return c.buckets
 }
 
-// halve makes one bucket of two: an outage of days never fills the disk.
+// halve lets buckets last twice as long, until there is room for more: an
+// outage of days never fills the disk. Two become one where they lie in the
+// same stretch of time; those beside a gap may stay alone.
 func (m *minutes) halve() {
-	m.each *= 2
-	half := m.buckets[:0]
-	for i := 0; i < len(m.buckets); i += 2 {
-		b := m.buckets[i]
-		if i+1 < len(m.buckets) {
-			c := m.buckets[i+1]
-			b.Lost, b.Sent = b.Lost+c.Lost, b.Sent+c.Sent
-			b.MinUS, b.MaxUS = pick(b.MinUS, c.MinUS, false), pick(b.MaxUS, c.MaxUS, true)
-			b.MedUS = pick(b.MedUS, c.MedUS, true) // the worse of two medians: nothing is averaged away
+	for len(m.buckets) >= minutesMost {
+		m.each *= 2
+		half := m.buckets[:0]
+		for _, b := range m.buckets {
+			b.At = b.At.Truncate(m.each)
+			if n := len(half); n > 0 && !half[n-1].At.Before(b.At) {
+				absorb(&half[n-1], b)
+				continue
+			}
+			half = append(half, b)
 		}
-		half = append(half, b)
+		m.buckets = half
 	}
-	m.buckets = half
+}
+
+// absorb adds what another bucket has counted.
+func absorb(b *report.Bucket, c report.Bucket) {
+	b.Lost, b.Sent = b.Lost+c.Lost, b.Sent+c.Sent
+	b.MinUS, b.MaxUS = pick(b.MinUS, c.MinUS, false), pick(b.MaxUS, c.MaxUS, true)
+	b.MedUS = pick(b.MedUS, c.MedUS, true) // the worse of two medians: nothing is averaged away
 }
 
 func pick(a, b *int64, greater bool) *int64 {

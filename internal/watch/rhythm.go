@@ -7,10 +7,11 @@ const (
 	beatSlots = 1 << 13               // × beat must be more than the longest interval (60 s)
 )
 
-// rhythm says who is due. Targets are spread evenly over their interval by
-// their number, however many there are and in whatever order they come: a
-// golden ratio step leaves no gaps and no crowds. Adding and taking out cost
-// the same however many there are.
+// rhythm says who is due. Each target has its place in its interval, counted
+// from the start of the rhythm: that of the number it came with, times the
+// golden ratio, which leaves no gaps and no crowds however many there are,
+// whenever they come, and however often they are asked. Adding and taking out
+// cost the same however many there are.
 type rhythm struct {
 	start time.Time
 	beat  int64 // everything due up to here has been handed out
@@ -26,10 +27,19 @@ func newRhythm(now time.Time) *rhythm { return &rhythm{start: now} }
 func (r *rhythm) add(t *target, now time.Time) {
 	r.born++
 	// The fraction of born × the golden ratio, as a 64-bit integer.
-	part := float64(r.born*11400714819323198485>>11) / (1 << 53)
-	first := r.beatOf(now) + 1 + int64(part*float64(t.interval/beat))
-	r.put(t, first)
+	t.share = float64(r.born*11400714819323198485>>11) / (1 << 53)
+	r.put(t, after(t, r.beatOf(now)))
 	r.n++
+}
+
+// after is a target's first place after a beat.
+func after(t *target, b int64) int64 {
+	every := int64(t.every() / beat)
+	wait := (int64(t.share*float64(every)) - b) % every
+	if wait <= 0 {
+		wait += every
+	}
+	return b + wait
 }
 
 func (r *rhythm) beatOf(at time.Time) int64 { return int64(at.Sub(r.start) / beat) }
@@ -67,15 +77,15 @@ func (r *rhythm) take(now time.Time, f func(*target)) {
 				r.slots[i] = append(r.slots[i], t)
 				continue
 			}
-			every := int64(t.every() / beat)
-			next := t.due + every
-			if next <= last { // missed: its next place after now
-				next += (last - next + every) / every * every
+			next := after(t, r.beat)
+			if next <= last { // missed
+				next = after(t, last)
 			}
 			r.put(t, next)
 			f(t)
 		}
 		if r.slots[i] == nil {
+			clear(due) // what is watched no more must not stay in memory
 			r.slots[i] = due[:0]
 		}
 	}
@@ -90,11 +100,9 @@ func (r *rhythm) skip(last int64) {
 	}
 	r.beat = last
 	for _, t := range all {
-		if t.gone {
-			continue
+		if !t.gone {
+			r.put(t, after(t, last))
 		}
-		every := int64(t.every() / beat)
-		r.put(t, t.due+(last-t.due+every)/every*every)
 	}
 }
 

@@ -60,12 +60,13 @@ func (w *window) lost() (n int) {
 }
 
 // fill makes a window of what the rhythm saw before, from cell number calm
-// on, up to its newest known ping.
+// on, up to its newest known ping. That one always counts: it makes the
+// suspect, and may have been under way when the last one was let go.
 func (w *window) fill(h *history, calm uint32) {
 	var known []mark
 	for i := 0; i < h.len() && len(known) < w.size; i++ {
 		n := h.next - 1 - uint32(i)
-		if int32(n-calm) < 0 {
+		if int32(n-calm) < 0 && len(known) > 0 {
 			break
 		}
 		if c := h.back(i); c.outcome().isKnown() {
@@ -130,13 +131,21 @@ const clearMost = 1
 // enough of them to say so. since is when the first ping of the clean end
 // left.
 func (h *history) clean(now uint32, interval time.Duration, began uint32, r *Rules) (ok bool, since uint32) {
-	within := func(c *cell, d time.Duration) bool { return now-c.at <= uint32(d.Milliseconds()) }
+	// Ages are compared, not times: began may be weeks ago, which is more than
+	// a signed difference holds.
+	age := func(at uint32) uint32 {
+		if at-now < 1000 {
+			return 0 // it left just after now was read
+		}
+		return now - at
+	}
+	within := func(c *cell, d time.Duration) bool { return age(c.at) <= uint32(d.Milliseconds()) }
 	lostInAll, lostAtEnd, known := 0, 0, 0
 	since = now
 	ending := true // still in the clean end
 	for i := range h.len() {
 		c := h.back(i)
-		if int32(c.at-began) < 0 || !ending && !within(c, r.ClearFor) {
+		if age(c.at) > age(began) || !ending && !within(c, r.ClearFor) {
 			break
 		}
 		o := c.outcome()

@@ -33,12 +33,12 @@ type target struct {
 	targets.Target
 	key      key
 	interval time.Duration
-	due      int64 // beat
+	share    float64 // of its interval, 0 to 1: where in it its pings leave
+	due      int64   // beat
 	gone     bool
 	canary   report.CanaryKind // "": none
 
 	hist     history
-	pending  int  // pings under way
 	answered bool // ever: one that never did makes no incident
 	lastRTT  time.Duration
 	lastAns  time.Time
@@ -80,13 +80,16 @@ func newTarget(t targets.Target, now time.Time) *target {
 // adopt takes over what a list says now.
 func (t *target) adopt(n targets.Target) {
 	if n.Addr != t.Addr {
-		// Another machine: what was usual of the old one is not.
+		// Another machine: what was usual of the old one is not, and its pings
+		// must not make it so again.
 		t.usual, t.usualAt, t.slow, t.jitter = usual{}, time.Time{}, 0, 0
+		t.slowAt, t.jittAt = time.Time{}, time.Time{}
+		t.hist.forget()
 	}
 	t.Target = n
 	if n.Interval != t.interval {
 		t.interval = n.Interval
-		t.hist = newHistory(max(historyLeast, int(historyFor/t.interval)))
+		t.hist.resize(max(historyLeast, int(historyFor/t.interval)))
 	}
 	t.deadline = t.wait()
 }
@@ -101,13 +104,17 @@ func (t *target) every() time.Duration {
 
 // wait is how long an answer may take before the ping counts as lost:
 // between 200 ms and 500 ms, at most half the interval, by what is usual,
-// unless the target is known to need more.
+// unless the target is known to need more. As long as nobody knows, half of a
+// short interval will not do: a target 700 ms away that is asked every 200 ms
+// would have three pings called lost at once, and all answered later. So it
+// has so long that what mtr-packet waits for is never more than an interval
+// away.
 func (t *target) wait() time.Duration {
+	if t.usual.n < 10 {
+		return max(mostDeadline, farDeadline-t.interval)
+	}
 	most := min(mostDeadline, t.interval/2)
 	least := min(leastDeadline, most)
-	if t.usual.n < 10 {
-		return most
-	}
 	need := t.usual.p95 + max(4*t.usual.jitter, 50*time.Millisecond)
 	if need > most {
 		return min(need, farDeadline)

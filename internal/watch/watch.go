@@ -12,6 +12,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/mtrq/mtrq/internal/echo"
 	"github.com/mtrq/mtrq/internal/paths"
 	"github.com/mtrq/mtrq/internal/probe"
 	"github.com/mtrq/mtrq/internal/targets"
@@ -80,6 +81,7 @@ type Watchdog struct {
 	Paths   *paths.Memory
 	PathsAt string // file that keeps them over a restart; "": none does
 	Pinger  *Pinger
+	EchoDo  func(func() error) error // runs a function in the network namespace of the pings; nil: this process's
 	Spool   *spool.Spool
 	Archive Archive
 	Host    Host
@@ -121,6 +123,8 @@ type Watchdog struct {
 	clock     clockWatch
 	scratch   []time.Duration
 	requests  []probe.Request
+	echo      *echo.Pinger[pingTag] // nil: there is no such socket
+	echoes    []echo.Request[pingTag]
 	sweep     int // of order: whose usual is looked at next
 	second    time.Time
 	wroteAt   time.Time
@@ -150,9 +154,16 @@ type mailbox struct {
 
 // pingNews is what became of a ping of the rhythm.
 type pingNews struct {
-	t   *target
-	n   uint32
-	res probe.Result
+	pingTag
+	outcome outcome
+	sent    time.Time // zero: it never left
+	rtt     time.Duration
+}
+
+// pingTag says which ping it is.
+type pingTag struct {
+	t *target
+	n uint32 // of its history
 }
 
 func (b *mailbox) ring() {
@@ -168,7 +179,7 @@ func (b *mailbox) ping(n pingNews) {
 	b.mu.Lock()
 	b.pings = append(b.pings, n)
 	b.mu.Unlock()
-	if n.res.Outcome != probe.Reply {
+	if n.outcome != answered {
 		b.ring()
 	}
 }
@@ -263,6 +274,8 @@ func (w *Watchdog) Run(ctx context.Context, stop <-chan struct{}) error {
 			w.Log.Warn("path memory cannot be read; it is learnt anew", "file", w.PathsAt, "err", err)
 		}
 	}
+	w.openEcho()
+	defer w.closeEcho()
 	w.restore()
 
 	w.wg.Go(func() { w.writer.run(ctx) })
@@ -280,6 +293,31 @@ func (w *Watchdog) Run(ctx context.Context, stop <-chan struct{}) error {
 	w.wg.Wait()
 	w.savePaths()
 	return nil
+}
+
+// openEcho opens the socket that the rhythm's pings leave from. Without the
+// right to one they go through the pool, at three times the cost.
+func (w *Watchdog) openEcho() {
+	opt := echo.Options{Do: w.EchoDo, Now: w.Now, Log: w.Log}
+	if a := w.Job.Local; a.Is4() {
+		opt.Source4 = a
+	} else if a.Is6() {
+		opt.Source6 = a
+	}
+	p, err := echo.Open[pingTag](opt)
+	if err != nil {
+		w.Log.Warn("no socket of its own to ping from: pings go through mtr-packet", "err", err)
+		return
+	}
+	w.echo = p
+}
+
+func (w *Watchdog) closeEcho() {
+	if w.echo != nil {
+		if err := w.echo.Close(); err != nil {
+			w.Log.Warn("close the socket of the pings", "err", err)
+		}
+	}
 }
 
 // follow passes lists on to the loop.
@@ -320,6 +358,7 @@ func (w *Watchdog) loop(ctx context.Context, stop <-chan struct{}) {
 		}
 		now := w.Now()
 		w.noteStall(now, planned)
+		w.hear(now)
 		var posts []func()
 		pings, posts = w.box.take(pings)
 		for i := range pings {
@@ -331,6 +370,7 @@ func (w *Watchdog) loop(ctx context.Context, stop <-chan struct{}) {
 		w.ask(now)
 		if len(w.ungrouped) > 0 && !now.Before(w.groupAt) {
 			w.group(now)
+			w.writeFresh(now)
 		}
 		if now.Sub(w.second) >= time.Second {
 			w.second = now
@@ -342,6 +382,11 @@ func (w *Watchdog) loop(ctx context.Context, stop <-chan struct{}) {
 		}
 		if len(w.ungrouped) > 0 && w.groupAt.Before(next) {
 			next = w.groupAt
+		}
+		if w.echo != nil {
+			if at, ok := w.echo.Next(); ok && at.Before(next) {
+				next = at
+			}
 		}
 		wait := max(next.Sub(w.Now()), time.Millisecond)
 		planned = w.Now().Add(wait)
@@ -372,8 +417,15 @@ func (w *Watchdog) noteStall(now, planned time.Time) {
 	}
 }
 
-// ms is a time as histories keep it.
-func (w *Watchdog) ms(at time.Time) uint32 { return uint32(at.Sub(w.start).Milliseconds()) }
+// ms is a time as histories keep it. One of the wall clock alone is taken as
+// that clock is set now, which may be another way than at the start.
+func (w *Watchdog) ms(at time.Time) uint32 {
+	if at == at.Round(0) {
+		now := w.Now()
+		at = now.Add(at.Sub(now))
+	}
+	return uint32(at.Sub(w.start).Milliseconds())
+}
 
 // at is a time of a history, less than 25 days from now.
 func (w *Watchdog) at(ms uint32) time.Time {
@@ -381,27 +433,64 @@ func (w *Watchdog) at(ms uint32) time.Time {
 	return now.Add(time.Duration(int32(ms-w.ms(now))) * time.Millisecond).Round(0)
 }
 
-// ask sends the pings that are due.
+// ask sends the pings that are due: ICMP through a socket of the watchdog's
+// own, which costs a third of what a process in between does; UDP and TCP, or
+// all where there is no such socket, through the pool.
 func (w *Watchdog) ask(now time.Time) {
-	reqs := w.requests[:0]
+	reqs, pings := w.requests[:0], w.echoes[:0]
 	w.rhythm.take(now, func(t *target) {
 		if !t.Addr.IsValid() {
 			return
 		}
-		n := t.hist.add(w.ms(now))
+		w.totals.PingsSent++
+		tag := pingTag{t, t.hist.add(w.ms(now))}
+		if w.echo != nil && (t.Protocol == "" || t.Protocol == string(probe.ICMP)) {
+			pings = append(pings, echo.Request[pingTag]{Addr: t.Addr, Deadline: t.deadline, Tag: tag})
+			return
+		}
 		reqs = append(reqs, probe.Request{
 			Spec:     w.spec(t),
 			Class:    probe.Watch,
 			Deadline: t.deadline,
-			Done:     func(res probe.Result) { w.box.ping(pingNews{t, n, res}) },
+			Done: func(res probe.Result) {
+				w.box.ping(pingNews{tag, outcomeOf(res.Outcome), res.Sent, res.RTT})
+			},
 		})
 	})
+	if len(pings) > 0 {
+		w.echo.Send(now, pings, w.heard)
+	}
 	if len(reqs) > 0 {
 		w.Prober.SubmitAll(reqs)
-		w.totals.PingsSent += len(reqs)
 	}
 	clear(reqs)
-	w.requests = reqs
+	clear(pings)
+	w.requests, w.echoes = reqs, pings
+}
+
+// hear takes in what the watchdog's own socket has heard.
+func (w *Watchdog) hear(now time.Time) {
+	if w.echo != nil {
+		w.echo.Poll(now, w.heard)
+	}
+}
+
+// heard takes in what became of one ping of the own socket.
+func (w *Watchdog) heard(r echo.Result[pingTag]) {
+	o := unknown
+	switch r.Outcome {
+	case echo.Reply:
+		o = answered
+	case echo.Late:
+		o = late
+	case echo.Lost:
+		o = lost
+	case echo.Unreachable:
+		o = unreachable
+	case echo.NoRoute:
+		o = noRoute
+	}
+	w.got(&pingNews{r.Tag, o, r.Sent, r.RTT}, w.Now())
 }
 
 // pingTTL is more than any path uses up.
@@ -446,7 +535,7 @@ func outcomeOf(o probe.Outcome) outcome {
 
 // got takes in what became of a ping.
 func (w *Watchdog) got(p *pingNews, now time.Time) {
-	t, o := p.t, outcomeOf(p.res.Outcome)
+	t, o := p.t, p.outcome
 	c := t.hist.cell(p.n)
 	if c == nil || t.gone {
 		return
@@ -455,10 +544,10 @@ func (w *Watchdog) got(p *pingNews, now time.Time) {
 	if o == late && !wasLost {
 		return
 	}
-	if !p.res.Sent.IsZero() {
-		c.at = w.ms(p.res.Sent)
+	if !p.sent.IsZero() {
+		c.at = w.ms(p.sent)
 	}
-	c.set(o, p.res.RTT)
+	c.set(o, p.rtt)
 	switch {
 	case o == unknown:
 		w.totals.PingsUnknown++
@@ -474,13 +563,11 @@ func (w *Watchdog) got(p *pingNews, now time.Time) {
 		if !tr.cleared {
 			tr.count(o)
 		}
-		if o != late {
-			tr.minutes.add(w.at(c.at), o, p.res.RTT)
-		}
+		tr.minutes.add(w.at(c.at), o, p.rtt)
 	}
 	if c.hasRTT() {
 		t.answered = true
-		t.note(p.res.RTT, now)
+		t.note(p.rtt, now)
 	}
 	if t.canary != "" || now.Before(t.paused) {
 		return
