@@ -70,7 +70,9 @@ func runNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, log 
 		return err
 	}
 	r.Spool, r.Archive = sp, ar
-	addWatchdog(r, cfg, sp, ar, log)
+	if d := addWatchdog(r, cfg, sp, ar, log); d != nil {
+		defer d.reloadOnHUP()()
+	}
 	log.Info("tracing", "spool", cfg.Spool.Dir, "archive", cfg.Archive.Dir, "node", cfg.Node.Name)
 	notify(log, daemon.SdNotifyReady)
 	err = r.Run(ctx, stop)

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -120,6 +123,25 @@ func (d *watchdog) Run(ctx context.Context, stop <-chan struct{}) error {
 		err = fmt.Errorf("hooks: %w", hookErr)
 	}
 	return err
+}
+
+// reloadOnHUP looks at all lists of targets anew when a HUP comes, until end
+// is called.
+func (d *watchdog) reloadOnHUP() (end func()) {
+	hups := make(chan os.Signal, 1)
+	signal.Notify(hups, syscall.SIGHUP)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range hups {
+			d.lists.Reload()
+		}
+	}()
+	return func() {
+		signal.Stop(hups)
+		close(hups)
+		<-ended
+	}
 }
 
 // Look is the trace that runs already for a job of the watchdog.

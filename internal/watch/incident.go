@@ -248,7 +248,7 @@ func (w *Watchdog) tend(now time.Time) {
 			w.close(inc, now)
 			continue
 		}
-		if now.Sub(inc.wrote) >= inc.writeEach() {
+		if now.Sub(inc.wrote) >= inc.writeEach(now) {
 			inc.wrote = now
 			w.writer.incident(w.record(inc, now, report.IncidentOpen))
 		}
@@ -256,9 +256,18 @@ func (w *Watchdog) tend(now time.Time) {
 }
 
 // writeEach is how often an open incident is written: once a second, and
-// less often the larger it is.
-func (inc *incident) writeEach() time.Duration {
-	return min(time.Second+time.Duration(len(inc.members))*20*time.Millisecond, 10*time.Second) - 100*time.Millisecond
+// less often the larger it is, the longer it lasts, and once all is well.
+func (inc *incident) writeEach(now time.Time) time.Duration {
+	each := min(time.Second+time.Duration(len(inc.members))*20*time.Millisecond, 10*time.Second)
+	switch age := now.Sub(inc.opened); {
+	case !inc.quiet.IsZero() && now.Sub(inc.quiet) > 2*time.Second:
+		each = 20 * time.Second
+	case age > 10*time.Minute:
+		each = max(each, 10*time.Second)
+	case age > time.Minute:
+		each = max(each, 3*time.Second)
+	}
+	return each - 100*time.Millisecond
 }
 
 // clear sees which members have recovered.

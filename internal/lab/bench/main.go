@@ -26,7 +26,9 @@ type bench struct {
 	doc  strings.Builder
 	last float64 // seconds to the last first probe of the burst; 0: not measured
 
-	short bool // about a tenth of the length of what takes minutes
+	short bool   // about a tenth of the length of what takes minutes
+	seed  uint64 // added to those of plans
+	count int    // of draws
 }
 
 // sized chooses by whether a short run was asked for.
@@ -40,17 +42,19 @@ func sized[T any](b *bench, full, short T) T {
 func main() {
 	only := flag.String("only", "", "comma-separated names of measurements, watch for all of the watchdog; nothing is written then")
 	out := flag.String("out", "docs/benchmarks.md", "file to write")
+	seed := flag.Uint64("seed", 0, "draw events anew: added to the seeds of plans that the watchdog is measured by")
+	draws := flag.Int("draws", 100, "bad links of watch-storm, one after the other, 35 s each")
 	short := flag.Bool("short", false, "measure the watchdog for a tenth of the time; nothing is written then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := measure(ctx, *only, *out, *short); err != nil {
+	if err := measure(ctx, *only, *out, bench{short: *short, seed: *seed, count: *draws}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(ctx context.Context, only, out string, short bool) error {
+func measure(ctx context.Context, only, out string, with bench) error {
 	// The network's two threads and this program should not wait for each other.
 	runtime.GOMAXPROCS(max(4, runtime.NumCPU()))
 	dir, err := os.MkdirTemp("", "mtrq-bench-")
@@ -58,7 +62,8 @@ func measure(ctx context.Context, only, out string, short bool) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{mtrq: filepath.Join(dir, "mtrq"), dir: dir, short: short}
+	b := &with
+	b.mtrq, b.dir = filepath.Join(dir, "mtrq"), dir
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.mtrq, "./cmd/mtrq")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
@@ -88,7 +93,7 @@ func measure(ctx context.Context, only, out string, short bool) error {
 		}
 	}
 	fmt.Print(b.doc.String())
-	if failed != nil || only != "" || short {
+	if failed != nil || only != "" || b.short {
 		return failed
 	}
 	return os.WriteFile(out, []byte(b.doc.String()), 0o644)

@@ -78,7 +78,7 @@ func (e *events) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	drawn := plan(top, rand.New(rand.NewPCG(11, uint64(e.spec.percents[0]))), e.spec)
+	drawn := plan(top, rand.New(rand.NewPCG(11, uint64(e.spec.percents[0])+e.b.seed)), e.spec)
 	n, err := lab.Start(lab.Config{Topology: top, Seed: 11, TruthRecords: 8_000_000})
 	if err != nil {
 		return err

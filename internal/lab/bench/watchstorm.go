@@ -160,7 +160,7 @@ func (b *bench) draws(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	drawn, err := planDraws(top, rand.New(rand.NewPCG(22, 22)), sized(b, 100, 10), low, high)
+	drawn, err := planDraws(top, rand.New(rand.NewPCG(22, 22+b.seed)), sized(b, b.count, b.count/10), low, high)
 	if err != nil {
 		return err
 	}
