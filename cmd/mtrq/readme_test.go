@@ -34,7 +34,20 @@ func TestReadme(t *testing.T) {
 		t.Fatalf("found only %q", commands)
 	}
 	dir := t.TempDir()
-	for name, content := range map[string]string{"lab.toml": labConfig, "targets.txt": "127.0.0.1\n203.0.113.2\n"} {
+	// An incident that an earlier node has left: the one of the formats.
+	formats, err := os.ReadFile("../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	incident := regexp.MustCompile("(?s)```json incident\n(.*?)```").FindSubmatch(formats)
+	id := regexp.MustCompile(`"id": "([0-9A-Z]{26})"`).FindSubmatch(incident[1])
+	open := "spool/state/incidents/" + string(id[1]) + ".json"
+	for name, content := range map[string]string{
+		"lab.toml": labConfig + "[watch]\ntargets = [\"127.0.0.1\"]\n", "targets.txt": "127.0.0.1\n203.0.113.2\n", open: string(incident[1]),
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +74,7 @@ func TestReadme(t *testing.T) {
 	}()
 	ready, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	for run(ready, "mtrq status && curl -sf http://127.0.0.1:8081/healthz").Run() != nil {
+	for run(ready, "mtrq status && mtrq targets && curl -sf http://127.0.0.1:8081/healthz").Run() != nil {
 		if ready.Err() != nil {
 			t.Fatal("the node does not come up")
 		}

@@ -110,7 +110,7 @@ func (t *target) every() time.Duration {
 // has so long that what mtr-packet waits for is never more than an interval
 // away.
 func (t *target) wait() time.Duration {
-	if t.usual.n < 10 {
+	if t.usual.n < 5 {
 		return max(mostDeadline, farDeadline-t.interval)
 	}
 	most := min(mostDeadline, t.interval/2)
