@@ -150,11 +150,41 @@ func (v *incidentView) quiet() (stretch, bool) {
 			q.to = until
 		}
 	}
+	v.cut(&q)
+	return q, true
+}
+
+// cut ends a stretch where the first of all members was answered by
+// whatever ping: those that are several a second see the recovery before the
+// rhythm does. Where somebody was answered before all had lost enough, it
+// was no silence of all.
+func (v *incidentView) cut(q *stretch) {
+	first := q.to
 	for i := range v.inc.Members {
 		m := &v.inc.Members[i]
-		q.answered = q.answered || m.Pings.answeredIn(q) || m.Burst.answeredIn(q) || m.Dense.answeredIn(q)
+		for _, p := range []*Pings{&m.Pings, m.Burst, m.Dense} {
+			if at, ok := p.answeredIn(*q); ok && at.Before(first) {
+				first = at
+			}
+		}
 	}
-	return q, true
+	if first.Equal(q.to) {
+		return
+	}
+	for i := range q.members {
+		lost := 0
+		p := &v.inc.Members[i].Pings
+		for j := range len(p.Answer) {
+			if at := p.at(j); pingLost(p.Answer[j]) && at.Before(first) {
+				lost++
+			}
+		}
+		if lost < fewProbes {
+			q.answered = true
+			return
+		}
+	}
+	q.to = first
 }
 
 // silences are the stretches, from the first lost ping up to the next
@@ -187,18 +217,19 @@ func (m *Member) silences() [][2]time.Time {
 	return out
 }
 
-func (p *Pings) answeredIn(q stretch) bool {
+// answeredIn is when the first ping that was answered in a stretch left.
+func (p *Pings) answeredIn(q stretch) (time.Time, bool) {
 	if p == nil {
-		return false
+		return time.Time{}, false
 	}
 	for i := range len(p.Answer) {
 		if a := p.Answer[i]; a != AnswerPending && !pingLost(a) {
 			if at := p.at(i); !at.Before(q.from) && at.Before(q.to) {
-				return true
+				return at, true
 			}
 		}
 	}
-	return false
+	return time.Time{}, false
 }
 
 // anchorSilent says whether an anchor can have been silent all through a

@@ -3,7 +3,9 @@ package echo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,16 +61,25 @@ func TestLabBeside(t *testing.T) {
 	})
 }
 
-// TestLabClockStep moves the realtime clock by an hour while pings are under
-// way, both ways, and while nobody reads.
+// TestLabClockStep moves the realtime clock while pings are under way and
+// nobody reads.
 func TestLabClockStep(t *testing.T) {
-	for name, by := range map[string]time.Duration{"forward": time.Hour, "back": -time.Hour, "forward a second": time.Second} {
+	for name, c := range map[string]struct {
+		by   time.Duration
+		want string
+	}{
+		"an hour forward": {time.Hour, "reply"},
+		"an hour back":    {-time.Hour, "reply"},
+		// The answers may have come before the step, or after it and then too late.
+		"a second forward": {time.Second, "unknown"},
+		"a second back":    {-time.Second, "reply"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			n := network(t, lab.Config{Targets: 20, Seed: 1})
-			// Reading the clock as by less than the kernel does until the
-			// step is the same as a step of the kernel's clock.
+			// A clock that is read as so much less until the step is one
+			// that is stepped by so much.
 			var less atomic.Int64
-			less.Store(int64(by))
+			less.Store(int64(c.by))
 			s := open(t, n, Options{wall: func(at time.Time) int64 { return at.UnixNano() - less.Load() }})
 			var rs []Request[int]
 			for i, a := range addrs4(n) {
@@ -77,12 +88,14 @@ func TestLabClockStep(t *testing.T) {
 			s.Send(time.Now(), rs, s.told)
 			less.Store(0)
 			delivered(t, n, 20)
-			time.Sleep(1200 * time.Millisecond) // the process is stopped
+			time.Sleep(1200 * time.Millisecond) // the stop itself
 			s.finish()
+			truth := truthOf(n)
 			for i := range 20 {
-				s.want(i, "reply")
-				if !t.Failed() && (s.got[i][0].RTT < n.Target(i).RTT(64) || s.got[i][0].RTT > 700*time.Millisecond) {
-					t.Errorf("ping %d: RTT %s, truth %s", i, s.got[i][0].RTT, n.Target(i).RTT(64))
+				s.want(i, c.want)
+				least := truth[n.Target(i).Addr4].Due.Sub(truth[n.Target(i).Addr4].Arrived)
+				if r := s.got[i][0]; c.want == "reply" && (r.RTT < least || r.RTT > 700*time.Millisecond) {
+					t.Errorf("ping %d: RTT %s, truth %s", i, r.RTT, least)
 				}
 			}
 		})
@@ -93,130 +106,30 @@ func TestLabClockStep(t *testing.T) {
 func TestLabMany(t *testing.T) {
 	const targets, rounds = 3500, 20
 	n := network(t, lab.Config{Targets: targets, Seed: 1})
-	n.Filter(5, lab.ICMP)
 	s := open(t, n, Options{})
+	undo := n.BlackHole(n.Target(0).Router(1), true)
 	for r := range rounds {
 		s.pingAll(r*10000, 3*time.Minute, addrs4(n)...)
 	}
-	// The silent one's are under way all the time; 70,000 of others came and went. Now hold as many.
-	s.await("answers", func() bool { return s.InFlight() == rounds })
-	for i := range targets {
-		n.Filter(i, lab.ICMP)
+	if got := s.InFlight(); got != targets*rounds {
+		t.Fatalf("%d under way, want %d: %v", got, targets*rounds, s.tally())
 	}
+	undo()
+	// Those that are answered now have the sequence numbers of others to the same targets.
 	for r := range rounds {
 		s.pingAll(1_000_000+r*10000, 3*time.Minute, addrs4(n)...)
+		s.await("answers", func() bool { return s.InFlight() == targets*rounds })
 	}
-	if got := s.InFlight(); got != targets*rounds+rounds {
-		t.Fatalf("%d under way, want %d: %v", got, targets*rounds+rounds, s.tally())
-	}
-	for i := range targets {
-		n.Filter(i, 0)
-	}
-	s.pingAll(2_000_000, time.Minute, addrs4(n)...)
-	s.await("answers", func() bool { return s.InFlight() == targets*rounds+rounds })
-	// Time passes for all at once.
-	s.Poll(time.Now().Add(10*time.Minute), s.told)
+	s.Poll(time.Now().Add(10*time.Minute), s.told) // time passes for all at once
 	whole(t, n)
-	if got := s.tally(); got["reply"] != targets*rounds-rounds+targets || got["lost"] != targets*rounds+rounds {
-		t.Errorf("got %v", got)
+	if got := s.tally(); got["reply"] != targets*rounds || got["lost"] != targets*rounds {
+		t.Errorf("got %v, want %d of each", got, targets*rounds)
 	}
-}
-
-// rawSocket is a stranger's, with which he sends whatever he likes.
-func rawSocket(t *testing.T, n *lab.Net) int {
-	t.Helper()
-	fd := -1
-	if err := n.Space().Do(func() (err error) {
-		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
-		return err
-	}); err != nil {
-		t.Fatal(err)
+	for tag := range s.got {
+		if (s.got[tag][0].Outcome == Reply) != (tag >= 1_000_000) {
+			t.Fatalf("ping %d: %+v", tag, s.got[tag])
+		}
 	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	return fd
-}
-
-// TestLabHostile sends to the Pinger, from an address of this machine, what
-// looks like answers.
-func TestLabHostile(t *testing.T) {
-	both(t, func(t *testing.T, opt Options) {
-		n := network(t, lab.Config{Targets: 1, Seed: 1})
-		n.Filter(0, lab.ICMP)
-		s := open(t, n, opt)
-		home := netip.MustParseAddr("127.0.0.1")
-		// Two pings that stay open: one to a silent target, one whose own address the stranger has.
-		s.pingAll(0, time.Minute, n.Target(0).Addr4)
-		out, _ := n.Space().Command(t.Context(), "sysctl", "-w", "net.ipv4.icmp_echo_ignore_all=1").CombinedOutput()
-		s.pingAll(1, time.Minute, home)
-		if s.InFlight() != 2 {
-			t.Fatalf("%d under way, want 2 (%s)", s.InFlight(), out)
-		}
-		id := s.e.socks[v4].id
-		good := func(tag int) []byte {
-			for i := range s.e.cells.list {
-				if c := &s.e.cells.list[i]; c.state == waiting && s.tags[i] == tag {
-					b := make([]byte, packetLen)
-					putRequest(b, v4, id, token{uint32(i), c.nonce}, false)
-					b[0] = echoReply4
-					return b
-				}
-			}
-			t.Fatalf("ping %d is not under way", tag)
-			return nil
-		}
-		fd := rawSocket(t, n)
-		send := func(b []byte, fix bool) {
-			t.Helper()
-			if fix {
-				b[2], b[3] = 0, 0
-				sum := checksum(b)
-				b[2], b[3] = byte(sum>>8), byte(sum)
-			}
-			if err := unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: home.As4()}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		foreign := uint64(0)
-		bad := func(what string, fix bool, b []byte) {
-			t.Helper()
-			send(b, fix)
-			foreign++
-			s.await(what+" to be seen", func() bool { return s.Stats().Foreign >= foreign })
-			if s.InFlight() != 2 || len(s.got) != 0 {
-				t.Errorf("%s was taken for an answer: %v", what, s.tally())
-			}
-		}
-		bad("an answer from another address", true, good(0))
-		short := good(1)[:20]
-		bad("a short answer", true, short)
-		long := append(good(1), 0)
-		bad("a long answer", true, long)
-		other := good(1)
-		other[headLen+tokenLen-1] ^= 1
-		bad("another nonce", true, other)
-		far := good(1)
-		far[headLen+4] = 0xff
-		bad("a cell that is not there", true, far)
-		bad("only a header", true, []byte{echoReply4, 0, 0, 0, byte(id >> 8), byte(id), 0, 1})
-		// The kernel drops a wrong checksum before a datagram socket sees it.
-		wrong := good(1)
-		wrong[2] ^= 1
-		if opt.raw {
-			bad("a wrong checksum", false, wrong)
-		} else {
-			send(wrong, false)
-		}
-		// Three times the same, which is right.
-		for range 3 {
-			send(good(1), true)
-		}
-		foreign += 2
-		s.await("the duplicates", func() bool { return s.Stats().Foreign >= foreign })
-		s.want(1, "reply")
-		if st := s.Stats(); st.Answered != 1 || st.Foreign != foreign || s.InFlight() != 1 {
-			t.Errorf("got %+v, want 1 answered, %d foreign", st, foreign)
-		}
-	})
 }
 
 // TestLabNowhere: what cannot be is told, with why.
@@ -246,9 +159,8 @@ func TestLabNowhere(t *testing.T) {
 	s.want(11, "reply")
 }
 
-// TestLabNoRoom: the kernel refuses, for lack of room, then because a filter
-// says so.
-func TestLabNoRoom(t *testing.T) {
+// TestLabRefused: a firewall of this machine.
+func TestLabRefused(t *testing.T) {
 	lab.Need(t, "nft")
 	n := network(t, lab.Config{Targets: 2, Seed: 1})
 	s := open(t, n, Options{})
@@ -258,33 +170,54 @@ func TestLabNoRoom(t *testing.T) {
 	}
 	s.pingAll(0, time.Second, n.Target(0).Addr4, n.Target(1).Addr4)
 	s.finish()
-	s.want(0, "unknown") // EPERM
-	if !t.Failed() && s.got[0][0].Err == nil {
-		t.Error("no error says why it did not leave")
+	s.want(0, "unknown")
+	if r := s.got[0][0]; !errors.Is(r.Err, unix.EPERM) || !r.Sent.IsZero() {
+		t.Errorf("got %+v, want EPERM and no time of sending", r)
 	}
 	s.want(1, "reply")
+}
 
-	// Answers fill no buffer here, so what is sent must: a queue of the
-	// device that takes nothing.
-	now := time.Now()
-	i := s.e.ask(n.Target(1).Addr4, time.Second, now)
-	s.tags = append(s.tags, make([]int, len(s.e.cells.list)-len(s.tags))...)
-	s.tags[i] = 2
-	sock := s.e.socks[v4]
-	if got := s.e.giveUp(sock.queue, now.Add(patience-1), unix.ENOBUFS); got != 0 {
-		t.Errorf("gave up after less than %s", patience)
+// TestLabNoRoom: packets to a neighbour that does not say where it is wait in
+// the kernel and take up the socket's buffer, until it is given up.
+func TestLabNoRoom(t *testing.T) {
+	n := network(t, lab.Config{Targets: 1, Seed: 1})
+	for _, line := range []string{"link add v0 type veth peer v1", "addr add 198.18.200.1/24 dev v0", "link set v0 up", "link set v1 up"} {
+		if out, err := n.Space().Command(t.Context(), "ip", strings.Fields(line)...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %s: %v %s", line, err, out)
+		}
 	}
-	sock.triedAt = now
-	if at, ok := s.Next(); !ok || at != now.Add(again) {
-		t.Errorf("to be tried again at %v, %v", at, ok)
+	s := open(t, n, Options{send: 1})
+	mute := netip.MustParseAddr("198.18.200.9")
+	const pings = 50
+	var rs []Request[int]
+	for i := range pings {
+		rs = append(rs, Request[int]{mute, 30 * time.Second, i})
 	}
-	if got := s.e.giveUp(sock.queue, now.Add(patience), unix.ENOBUFS); got != 1 {
-		t.Errorf("did not give up after %s", patience)
+	s.Send(time.Now(), rs, s.told)
+	if next, ok := s.Next(); !ok || next.After(time.Now().Add(again)) || s.InFlight() != pings || len(s.got) != 0 {
+		t.Fatalf("next %v, %v; %d under way; told %v; want that it be tried again soon", next, ok, s.InFlight(), s.tally())
 	}
-	sock.queue = sock.queue[:0]
-	s.tell(s.told)
-	s.want(2, "unknown")
-	if s.InFlight() != 0 {
-		t.Errorf("%d under way", s.InFlight())
+	s.finish()
+	got := s.tally()
+	if got["unknown"] == 0 || got["unreachable"] == 0 || got["unknown"]+got["unreachable"] != pings {
+		t.Errorf("got %v, want some for which there was no room, the rest unreachable", got)
 	}
+	for i := range pings {
+		switch r := s.got[i][0]; r.Outcome {
+		case Unreachable: // the kernel itself says that the neighbour is
+			if r.From != netip.MustParseAddr("198.18.200.1") {
+				t.Errorf("got %+v", r)
+			}
+		default:
+			if !errors.Is(r.Err, unix.EAGAIN) || !r.Sent.IsZero() {
+				t.Errorf("got %+v, want EAGAIN and no time of sending", r)
+			}
+		}
+	}
+	if st := s.Stats(); st.Sent != uint64(got["unreachable"]) {
+		t.Errorf("got %+v", st)
+	}
+	s.pingAll(100, time.Minute, n.Target(0).Addr4)
+	s.finish()
+	s.want(100, "reply")
 }

@@ -35,18 +35,18 @@ func TestLabHealthy(t *testing.T) {
 			if is.Size != size || is.TTL != 64 || got.From != a || is.Seq > seqMask {
 				t.Fatalf("%s: %d octets, TTL %d, sequence %d, answered by %s; want %d, 64, at most %d, the target", a, is.Size, is.TTL, is.Seq, got.From, size, seqMask)
 			}
-			// The clock starts before the packet is with the lab and stops
-			// after the lab let go of its answer.
-			least := is.Due.Sub(is.Arrived)
+			// The clock starts before the packet is with the lab, and stops
+			// when the lab, itself late at times, lets go of its answer.
+			least, real := is.Due.Sub(is.Arrived), is.Answered.Sub(got.Sent)
 			if got.Sent.After(is.Arrived) || got.RTT < least {
 				t.Errorf("%s: sent %s after it arrived, RTT %s, truth %s", a, got.Sent.Sub(is.Arrived), got.RTT, least)
 			}
-			if got.RTT <= least+2*time.Millisecond {
+			if (got.RTT - real).Abs() <= 2*time.Millisecond {
 				near++
 			}
 		}
 		t.Logf("%d of %d RTTs within 2 ms of the truth; %+v", near, len(to), s.Stats())
-		if near < len(to)/2 { // single ones may wait for a processor, most do not
+		if near < len(to)*9/10 { // between the lab's stamp and the kernel's a processor may be taken away
 			t.Errorf("%d of %d RTTs are within 2 ms of the truth", near, len(to))
 		}
 		st := s.Stats()
@@ -65,7 +65,7 @@ func TestLabLoss(t *testing.T) {
 	n.Loss(n.Target(0).Link(2), lab.Both, 16)
 	s := open(t, n, Options{})
 	to := addrs4(n)
-	s.pingAll(0, 800*time.Millisecond, to...)
+	s.pingAll(0, 2*time.Second, to...)
 	s.finish()
 	whole(t, n)
 	truth := truthOf(n)
@@ -194,7 +194,7 @@ func TestLabNoRoute(t *testing.T) {
 		nowhere := []netip.Addr{
 			netip.MustParseAddr("198.19.1.1"), netip.MustParseAddr("198.19.2.1"), netip.MustParseAddr("198.19.3.1"), netip.MustParseAddr("2001:db8:bad::1"),
 		}
-		refused := netip.MustParseAddr("198.51.100.9") // the gateway says so
+		refused := netip.MustParseAddr("203.0.113.250") // the gateway says so
 		// More and more ICMP errors wait while others are sent.
 		const rounds = 10
 		for round := range rounds {
@@ -241,7 +241,7 @@ func TestLabStopped(t *testing.T) {
 		n.Filter(7, lab.ICMP)
 		var rs []Request[int]
 		for i, a := range addrs4(n) {
-			rs = append(rs, Request[int]{a, 500 * time.Millisecond, i})
+			rs = append(rs, Request[int]{a, 2 * time.Second, i})
 		}
 		s.Send(time.Now(), rs, s.told)
 		delivered(t, n, 499)

@@ -13,6 +13,10 @@ type mmsghdr struct {
 	len  uint32
 }
 
+// The calls below do not block, so the Go scheduler is not told of them: it
+// would take the processor away from a call that lasts longer than 20 µs, as
+// these do, and wake a thread for it each time.
+
 // batch is room for messages that go through the kernel in one call. What its
 // headers point to is allocated with it and stays where it is.
 type batch struct {
@@ -62,7 +66,7 @@ func (b *batch) setName(i int, c *cell) {
 // send passes the first n messages to the kernel and says how many it took;
 // if none, why.
 func (b *batch) send(fd, n int) (int, unix.Errno) {
-	k, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.heads[0])), uintptr(n), 0, 0, 0)
+	k, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.heads[0])), uintptr(n), 0, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -77,7 +81,7 @@ func (b *batch) receive(fd, flags int) (int, unix.Errno) {
 		h.Control = &b.control[i][0]
 		h.SetControllen(controlSpace)
 	}
-	k, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.heads[0])), uintptr(len(b.heads)),
+	k, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.heads[0])), uintptr(len(b.heads)),
 		uintptr(flags|unix.MSG_DONTWAIT), 0, 0)
 	if errno != 0 {
 		return 0, errno

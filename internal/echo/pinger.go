@@ -20,6 +20,7 @@ type Options struct {
 	// For tests.
 	raw     bool                  // raw sockets, though others may be had
 	receive int                   // bytes of SO_RCVBUF; 0: as many as there may be
+	send    int                   // of SO_SNDBUF
 	wall    func(time.Time) int64 // realtime clock at a time of Now; nil: its own
 }
 

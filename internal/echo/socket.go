@@ -1,6 +1,7 @@
 package echo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -101,14 +102,13 @@ func (s *socket) set(opt *Options) error {
 
 // setRoom makes the socket's buffers as large as is allowed; less is no error.
 func (s *socket) setRoom(opt *Options) {
-	if opt.receive > 0 {
-		_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, opt.receive)
-	} else if unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, room) != nil {
-		_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, room)
+	set := func(force, bounded, bytes int) {
+		if bytes > 0 || unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, force, room) != nil {
+			_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, bounded, cmp.Or(bytes, room))
+		}
 	}
-	if unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, room) != nil {
-		_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, room)
-	}
+	set(unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, opt.receive)
+	set(unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, opt.send)
 }
 
 // bind sets the source, and has the kernel choose the identifier of a

@@ -13,6 +13,7 @@ const (
 	together    = 10 * time.Second // begin within this: one incident, if they share a place
 	joinWhile   = 30 * time.Second // an incident's place is sought anew for so long
 	locateEach  = 2 * time.Second
+	placeLeast  = 8   // one of so many behind a place must be in trouble for it to be named
 	manyTargets = 20  // and half of all: one incident, wherever they are
 	usualLeast  = 50  // pings before the trouble, to say what a target loses anyway
 	mostHops    = 500 // targets whose looks are evidence too
@@ -36,7 +37,7 @@ func (w *Watchdog) group(now time.Time) {
 	if len(fresh) == 0 {
 		return
 	}
-	if all := w.inTrouble(fresh); len(all) >= manyTargets && 2*len(all) >= len(w.targets) {
+	if all := w.inTrouble(fresh, now); len(all) >= manyTargets && 2*len(all) >= len(w.targets) {
 		inc := w.oldestOf(all, now)
 		if inc == nil {
 			w.startIncident(fresh, now)
@@ -52,11 +53,12 @@ func (w *Watchdog) group(now time.Time) {
 	}
 	pool := slices.Clone(fresh)
 	for _, inc := range w.incidents {
-		if inc.quiet.IsZero() {
-			pool = append(pool, inc.members...)
+		for _, t := range inc.members {
+			if t.trouble != nil && t.trouble.incident == inc && t.losing(now) {
+				pool = append(pool, t)
+			}
 		}
 	}
-	pool = slices.DeleteFunc(pool, func(t *target) bool { return t.trouble == nil || t.trouble.cleared })
 	for _, g := range w.places(pool, now) {
 		w.settleGroup(g, now)
 	}
@@ -108,17 +110,25 @@ func (w *Watchdog) settleGroup(g []*target, now time.Time) {
 	}
 }
 
-// inTrouble is every target that loses packets now, the fresh ones included.
-func (w *Watchdog) inTrouble(fresh []*target) []*target {
+// inTrouble is every target whose loss began together with those of the fresh
+// ones, these included.
+func (w *Watchdog) inTrouble(fresh []*target, now time.Time) []*target {
 	all := slices.Clone(fresh)
 	for _, inc := range w.incidents {
 		for _, t := range inc.members {
-			if t.trouble != nil && t.trouble.incident == inc && !t.trouble.cleared {
+			if t.trouble != nil && t.trouble.incident == inc && t.losing(now) && now.Sub(t.trouble.opened) <= together {
 				all = append(all, t)
 			}
 		}
 	}
 	return all
+}
+
+// losing says that a target lost a ping within the last ten seconds, or is
+// slow: its trouble is not cleared for a minute, but by then it tells nothing
+// of where others lose theirs.
+func (t *target) losing(now time.Time) bool {
+	return !t.trouble.cleared && (t.trouble.slow() || now.Sub(t.lostAt) <= together)
 }
 
 // oldestOf is the incident that the others go into.
@@ -209,9 +219,9 @@ func (w *Watchdog) places(pool []*target, now time.Time) [][]*target {
 
 // parted asks what the losses have in common.
 func (w *Watchdog) parted(ts []*target, now time.Time) [][]*target {
-	began := ts[0].trouble.began
+	began := now
 	for _, t := range ts {
-		if t.trouble.began.Before(began) {
+		if t.trouble.incident == nil && t.trouble.began.Before(began) {
 			began = t.trouble.began
 		}
 	}
@@ -322,8 +332,13 @@ func (w *Watchdog) locate(inc *incident, now time.Time) {
 			best = r
 		}
 	}
-	if best.Place != nil {
-		inc.common = best.Place
+	switch p := best.Place; {
+	case p == nil:
+	case p.Lossy*placeLeast < p.Behind:
+		// Nearly all who pass there are well: it is none of that place.
+		inc.common = nil
+	default:
+		inc.common = p
 	}
 }
 

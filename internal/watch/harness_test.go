@@ -81,7 +81,8 @@ func newSite(t *testing.T, cfg lab.Config) *site {
 // comes after.
 func fastRules() Rules {
 	return Rules{
-		Interval: 200 * time.Millisecond, Lost: 3, Of: 12, SlowLost: 6, SlowOf: 300,
+		// Not the slow rule: on a machine that is too busy the network of the lab itself is late now and then.
+		Interval: 200 * time.Millisecond, Lost: 3, Of: 12,
 		ClearFor: 4 * time.Second, CleanFor: 2 * time.Second, QuietFor: time.Second, Settle: time.Second,
 	}
 }

@@ -205,7 +205,7 @@ func (w *Watchdog) join(inc *incident, ts []*target, now time.Time) {
 		}
 	}
 	inc.quiet = time.Time{}
-	inc.wrote = time.Time{}
+	inc.wrote, inc.located = time.Time{}, time.Time{}
 }
 
 // beside runs f out of the loop, and what it returns in the loop.

@@ -14,7 +14,11 @@ import (
 	"github.com/mtrq/mtrq/internal/lab"
 )
 
-const cpuFor = 60 * time.Second
+const (
+	cpuFor = 30 * time.Second
+	// Learning 20,000 paths takes half an hour, and its cost is part of what is measured.
+	cpuWarm = time.Minute
+)
 
 // watchCPU compares the cost of the rhythm with fping's, in turns.
 func (b *bench) watchCPU(ctx context.Context) error {
@@ -65,7 +69,7 @@ func (b *bench) watching(ctx context.Context, n *lab.Net, lasts time.Duration) (
 		return m, 0, err
 	}
 	defer func() { err = errors.Join(err, no.halt()) }()
-	if paths, err = no.warm(ctx, n.Targets(), warmFor); err != nil {
+	if paths, err = no.warm(ctx, n.Targets(), cpuWarm); err != nil {
 		return m, 0, err
 	}
 	m, err = no.measure(ctx, lasts)

@@ -37,7 +37,7 @@ func (b *bench) watchHealthy(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, no.halt()) }()
 	memory := sample(no.cmd.Process.Pid)
-	paths, err := no.warm(ctx, healthyTargets, warmFor)
+	paths, err := no.warm(ctx, healthyTargets, cpuWarm)
 	if err != nil {
 		memory.end()
 		return err
