@@ -147,8 +147,7 @@ func TestLabTooLate(t *testing.T) {
 	s.want(0, "lost")
 }
 
-// TestLabUnreachable: the router that refuses is named, whether it quotes all
-// of the packet or not.
+// TestLabUnreachable: the router that refuses is named.
 func TestLabUnreachable(t *testing.T) {
 	both(t, func(t *testing.T, opt Options) {
 		n := network(t, lab.Config{Targets: 20, Seed: 1})

@@ -73,7 +73,7 @@ func open(t testing.TB, n *lab.Net, opt Options) *site {
 
 func (s *site) told(r Result[int]) { s.got[r.Tag] = append(s.got[r.Tag], r) }
 
-// pingAll sends to each address, a millisecond's worth at a time, with its place as tag
+// pingAll sends to each address, some at a time, with its place as tag
 // from the first on.
 func (s *site) pingAll(first int, deadline time.Duration, to ...netip.Addr) {
 	s.t.Helper()

@@ -126,8 +126,11 @@ func (h *history) between(from, to uint32) (lost, sent int) {
 }
 
 // lostOf counts the lost among the newest n known pings.
-func (h *history) lostOf(n int) (lost int) {
-	for i := 0; i < h.len() && n > 0; i++ {
+func (h *history) lostOf(n int) (lost int) { return h.lostSince(n, h.next-uint32(h.len())) }
+
+// lostSince is lostOf from cell number first on.
+func (h *history) lostSince(n int, first uint32) (lost int) {
+	for i := 0; i < h.len() && n > 0 && int32(h.next-1-uint32(i)-first) >= 0; i++ {
 		o := h.back(i).outcome()
 		if !o.isKnown() {
 			continue

@@ -66,7 +66,7 @@ func (inc *incident) note(format string, args ...any) {
 func (w *Watchdog) open(t *target, trigger report.IncidentTrigger, began, noticed, now time.Time) {
 	s := t.suspect
 	t.suspect = nil
-	t.calm = t.hist.next
+	t.calm, t.slowFrom = t.hist.next, t.hist.next
 	if old := t.trouble; old != nil {
 		// It is back: another episode of the same incident.
 		old.again(began, now)
@@ -328,6 +328,9 @@ func (w *Watchdog) clearOne(t *target, now time.Time) {
 		default:
 			ok = false
 		}
+	}
+	if tr.trigger == report.TriggerSlow && 2*t.hist.lostOf(w.Rules.SlowOf) >= w.Rules.SlowLost {
+		ok = false // by its own measure: a clean minute is nothing rare on such a line
 	}
 	if !ok {
 		return

@@ -74,7 +74,7 @@ func (w *Watchdog) weigh(t *target, now time.Time) {
 	switch {
 	case lost >= w.Rules.Lost:
 		w.open(t, report.TriggerLoss, s.began, s.noticed, now)
-	case w.Rules.SlowLost > 0 && t.hist.lostOf(w.Rules.SlowOf) >= w.Rules.SlowLost && t.trouble == nil:
+	case w.Rules.SlowLost > 0 && t.hist.lostSince(w.Rules.SlowOf, t.slowFrom) >= w.Rules.SlowLost && t.trouble == nil:
 		w.open(t, report.TriggerSlow, s.began, s.noticed, now)
 	case lost == 0, now.Sub(s.noticed) > time.Duration(suspectMost*w.Rules.Of)*t.interval+5*time.Second:
 		w.dismiss(t, now)

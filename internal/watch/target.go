@@ -57,9 +57,10 @@ type target struct {
 	paused  time.Time // until; zero: it is not
 	thinned bool
 
-	suspect *suspect
-	trouble *trouble
-	calm    uint32 // history before it is none of a suspect's business: it was judged already
+	suspect  *suspect
+	trouble  *trouble
+	slowFrom uint32 // history before it has opened an incident already
+	calm     uint32 // history before it is none of a suspect's business: it was judged already
 
 	baseline time.Time // when the next round over its path is due
 }
