@@ -184,7 +184,9 @@ func TestPath(t *testing.T) {
 				if h.Host != want[i] {
 					t.Errorf("ttl %d: mtr has %s, want %s", ttl, h.Host, want[i])
 				}
-				if h.Loss != 0 {
+				// An ICMP error ends a TCP probe's connect too; where mtr-packet sees that first it takes the answer for none.
+				// Whether the network has lost anything is what the truth below says.
+				if tcp := len(tt.args) > 0 && tt.args[0] == "-T"; h.Loss != 0 && !(tcp && ttl < len(want)) {
 					t.Errorf("ttl %d: mtr has %g %% loss of %d, want none", ttl, h.Loss, h.Snt)
 				}
 				// A round trip cannot be shorter than configured; how much longer is up to the machine. mtr rounds to 1 us.

@@ -157,8 +157,9 @@ func TestURLNotModified(t *testing.T) {
 	w = start(t, again)
 	w.hasErr(s.URL, "")
 	w.has("203.0.113.2")
-	if a, same := s.count(); a != asked+1 || same != before+1 {
-		t.Errorf("asked %d times, %d of them answered 304, want 1 of 1", a-asked, same-before)
+	// A request that was under way at the stop may be counted only now; it has the ETag, too.
+	if a, same := s.count(); a == asked || a-asked != same-before {
+		t.Errorf("asked %d times, %d of them answered 304, want each", a-asked, same-before)
 	}
 }
 
