@@ -22,6 +22,7 @@ func (w *Watchdog) judge(t *target, n uint32, c cell, now time.Time) {
 	case o == late:
 		if s != nil {
 			s.window.late(int64(n))
+			s.most = s.window.lost()
 			w.weigh(t, now)
 		}
 	case o.isLost():
@@ -71,6 +72,7 @@ func (w *Watchdog) weigh(t *target, now time.Time) {
 		return
 	}
 	lost := s.window.lost()
+	s.most = max(s.most, lost)
 	switch {
 	case lost >= w.Rules.Lost:
 		w.open(t, report.TriggerLoss, s.began, s.noticed, now)
@@ -88,7 +90,7 @@ func (w *Watchdog) dismiss(t *target, now time.Time) {
 	t.calm = t.hist.next
 	t.settle(now)
 	line := report.Suspect{
-		At: s.began, Target: t.Name, Address: t.Addr, Lost: s.window.lost(), Sent: len(s.window.marks),
+		At: s.began, Target: t.Name, Address: t.Addr, Lost: s.most, Sent: len(s.window.marks),
 		Strip: t.hist.strip(60),
 	}
 	l := s.look
@@ -262,6 +264,7 @@ func (w *Watchdog) burstAt(t *target, now time.Time) {
 		switch {
 		case p.outcome == late:
 			s.window.late(burstMark + int64(p.n))
+			s.most = s.window.lost()
 		case p.outcome.isKnown():
 			s.window.push(burstMark+int64(p.n), p.outcome.isLost())
 		default:

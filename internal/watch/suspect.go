@@ -12,6 +12,7 @@ type suspect struct {
 	began   time.Time // when the first ping of its window that was lost left
 	noticed time.Time // when that was known
 	window  window
+	most    int // that the window has held of lost pings
 	look    *look
 	burst   *report.Pings // as it comes in
 	bursts  bool          // a burst runs or has run
