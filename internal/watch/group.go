@@ -221,9 +221,12 @@ func (w *Watchdog) places(pool []*target, now time.Time) [][]*target {
 func (w *Watchdog) parted(ts []*target, now time.Time) [][]*target {
 	began := now
 	for _, t := range ts {
-		if t.trouble.incident == nil && t.trouble.began.Before(began) {
+		if t.trouble.began.Before(began) {
 			began = t.trouble.began
 		}
+	}
+	if oldest := now.Add(-joinWhile); began.Before(oldest) {
+		began = oldest // what an outage of hours lost says nothing of one that begins now
 	}
 	ev, index := w.evidence(ts, began, now)
 	lossy := make([]int, len(ts))
