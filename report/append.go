@@ -49,6 +49,12 @@ func AppendEvent(dst []byte, e Event) []byte {
 			Port     int       `json:"port,omitempty"`
 			Kind     Kind      `json:"kind"`
 		}{e.E, ms, e.Protocol, e.Port, e.Kind}
+	case EventWatch:
+		line = struct {
+			E     EventType `json:"e"`
+			MS    float64   `json:"ms"`
+			Pings *Pings    `json:"pings"`
+		}{e.E, ms, e.Pings}
 	case EventNote:
 		line = struct {
 			E    EventType `json:"e"`

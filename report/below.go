@@ -27,6 +27,7 @@ func (p *printer) below() {
 		p.line("  To settle it: ", d.Settle, ".")
 	}
 	p.targetLine()
+	p.watchLine()
 	for i := range e.Requests {
 		p.request(&e.Requests[i])
 	}
@@ -57,6 +58,17 @@ func (p *printer) targetLine() {
 		}
 	}
 	p.line()
+}
+
+// watchLine says what the watchdog's own pings saw around the trace's begin.
+func (p *printer) watchLine() {
+	w := p.e.Watch
+	lost, sent := w.tally()
+	if sent == 0 {
+		return
+	}
+	clock := func(i int) string { return w.at(i).In(p.e.Times.Started.Location()).Format("15:04:05.0") }
+	p.line("Watched: ", strconv.Itoa(lost), " of ", strconv.Itoa(sent), " pings of the watchdog lost, from ", clock(0), " to ", clock(len(w.Answer)-1))
 }
 
 func (p *printer) request(r *Request) {

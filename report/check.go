@@ -37,6 +37,9 @@ func (e *Evidence) check() error {
 	if err := e.checkSeries("ping", &e.Ping); err != nil {
 		return err
 	}
+	if err := e.Watch.check(); err != nil {
+		return fmt.Errorf("watch: %w", err)
+	}
 	for _, hops := range [][]Hop{e.Hops, e.Beyond} {
 		for i := range hops {
 			h := &hops[i]

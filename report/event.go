@@ -33,6 +33,8 @@ type Event struct {
 
 	Phase Phase `json:"phase,omitempty"` // phase
 
+	Pings *Pings `json:"pings,omitempty"` // watch
+
 	Sent     int `json:"sent,omitempty"`     // shared
 	Answered int `json:"answered,omitempty"` // shared
 
@@ -53,6 +55,7 @@ const (
 	EventPhase  EventType = "phase"
 	EventShared EventType = "shared"
 	EventOther  EventType = "other"
+	EventWatch  EventType = "watch" // what the watchdog's own pings saw up to now
 	EventNote   EventType = "note"
 	EventEnd    EventType = "end"
 )

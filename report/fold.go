@@ -45,6 +45,7 @@ type Builder struct {
 	byN     map[int]int // number of a probe → index in probes
 	probes  []probe
 	phases  map[Phase]float64
+	watch   *Pings
 	shared  []Shared
 	others  []Other
 	notes   []string
@@ -83,6 +84,8 @@ func (b *Builder) Add(e Event) {
 		b.addShared(e)
 	case EventOther:
 		b.others = append(b.others, Other{Protocol: e.Protocol, Port: e.Port, Answered: e.Kind == KindReply})
+	case EventWatch:
+		b.watch = e.Pings
 	case EventNote:
 		b.notes = append(b.notes, e.Text)
 	case EventEnd:
@@ -148,6 +151,7 @@ func (b *Builder) Report() (*Report, error) {
 		Addresses: []netip.Addr{},
 		Hops:      []Hop{},
 		Ping:      newSeries(),
+		Watch:     b.watch,
 		Shared:    slices.Clone(b.shared),
 		Others:    slices.Clone(b.others),
 		Notes:     b.allNotes(),

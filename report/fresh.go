@@ -1,9 +1,14 @@
 package report
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 const (
 	freshWindow = 2000 // ms after a request's first probe that count as its beginning
+	freshBefore = 1000 // ms before it that count for watch pings: so long an answer may take before the ping is called lost
 	freshClean  = 20   // probes to the target: so many without loss show that it is over
 )
 
@@ -16,6 +21,10 @@ const (
 //	no loss there, but later                     later
 //	no loss at all in at least 20 probes         after
 //	fewer, or never known to answer              unknown
+//
+// The watchdog's own pings count like the trace's, from 1 s before its first
+// probe: they are what it was made for, and at a loss of one in three the
+// trace's own first probes may all have come through.
 //
 // A request that joined a running trace begins with the first probe that
 // left after it was accepted.
@@ -33,21 +42,16 @@ func (e *Evidence) fresh(r *Request, first bool) {
 	if e.Target.State != Reached && !e.Target.Known {
 		return
 	}
-	s := e.TargetSeries()
 	var early, lost, sent, cleanAfter int
-	for i := range len(s.Answer) {
-		if s.TxMS[i] < begin || s.Answer[i] == AnswerPending {
-			continue
-		}
+	for _, p := range e.seenAround(begin) {
 		sent++
-		isEarly := s.TxMS[i] < begin+freshWindow
-		if !isLost(s.Answer[i]) {
+		if !p.lost {
 			cleanAfter++
 			continue
 		}
 		lost++
 		cleanAfter = 0
-		if isEarly {
+		if p.ms < begin+freshWindow {
 			early++
 		}
 	}
@@ -74,4 +78,33 @@ func (e *Evidence) firstProbe(accepted float64, first bool) (ms float64, ok bool
 		}
 	}
 	return ms, ok
+}
+
+// targetProbe is one probe to the target, the trace's or the watchdog's.
+type targetProbe struct {
+	ms   float64 // since start
+	lost bool
+}
+
+// seenAround is what is known of the target from shortly before a request's
+// first probe, in order of time.
+func (e *Evidence) seenAround(begin float64) []targetProbe {
+	var out []targetProbe
+	s := e.TargetSeries()
+	for i := range len(s.Answer) {
+		if s.TxMS[i] >= begin && s.Answer[i] != AnswerPending {
+			out = append(out, targetProbe{s.TxMS[i], isLost(s.Answer[i])})
+		}
+	}
+	if w := e.Watch; w != nil {
+		from := float64(w.From.Sub(e.Times.Started)) / float64(time.Millisecond)
+		for i := range len(w.Answer) {
+			ms := from + float64(w.TxMS[i])
+			if ms >= begin-freshBefore && w.Answer[i] != AnswerPending {
+				out = append(out, targetProbe{ms, pingLost(w.Answer[i])})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b targetProbe) int { return cmp.Compare(a.ms, b.ms) })
+	return out
 }

@@ -18,7 +18,9 @@ func TestFreshness(t *testing.T) {
 		join    Request
 		want    Freshness
 		joined  Freshness
-		waited  float64 // of the second request; -1: nil
+		waited  float64       // of the second request; -1: nil
+		watch   string        // the watchdog's pings, one a second, the last …
+		upTo    time.Duration // … so long after the start
 	}{
 		{name: "loss at once and on", net: network{length: 5, lossAt: 3, loss: always(0.5)}, seconds: 20, join: join(5000), want: InEvent, joined: InEvent, waited: 0},
 		{name: "loss at once, then over", net: network{length: 5, lossAt: 3, loss: during(1, 0, 1500)}, seconds: 20, join: join(5000), want: Tail, joined: After, waited: 0},
@@ -28,11 +30,18 @@ func TestFreshness(t *testing.T) {
 		{name: "no loss", net: network{length: 5}, seconds: 20, join: join(21400), want: After, joined: FreshnessUnknown, waited: -1},
 		{name: "no loss, few probes", net: network{length: 5}, join: join(100), want: FreshnessUnknown, joined: FreshnessUnknown, waited: 50.2},
 		{name: "silent, never known to answer", net: network{length: 5, mute: true}, seconds: 20, join: join(5000), want: FreshnessUnknown, joined: FreshnessUnknown, waited: 0},
+		{name: "loss that only the watchdog's pings saw", net: network{length: 5}, seconds: 20, join: join(5000), want: Tail, joined: After, waited: 0, watch: "rrrr-r-", upTo: time.Second},
+		{name: "the same, and nobody knows that it is over", net: network{length: 5}, seconds: 3, join: join(2900), want: InEvent, joined: FreshnessUnknown, waited: 100, watch: "rrrr-r-", upTo: time.Second},
+		{name: "a loss well before the trace", net: network{length: 5}, seconds: 20, join: join(5000), want: After, joined: After, waited: 0, watch: "---rrrr", upTo: time.Second},
+		{name: "watch pings of which nobody knows", net: network{length: 5}, seconds: 20, join: join(5000), want: After, joined: After, waited: 0, watch: "rrrr???", upTo: time.Second},
 		{name: "silent, known to answer", net: network{length: 5, mute: true}, seconds: 20, known: true, join: join(5000), want: InEvent, joined: InEvent, waited: 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.net.rand = seeded(9)
 			events := c.net.trace(c.seconds, func(t *Target) { t.Known = c.known })
+			if c.watch != "" {
+				events = append(events, Event{E: EventWatch, Pings: pingsUpTo(testStart.Add(c.upTo), c.watch)})
+			}
 			r, err := Fold([]Request{asked, c.join}, Node{}, events, Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -65,4 +74,13 @@ func TestFreshness(t *testing.T) {
 	if got := r.Evidence.Requests[0].AskedToFirstProbe; got == nil || *got != 0 {
 		t.Errorf("probes before the request: got %v, want 0", got)
 	}
+}
+
+// pingsUpTo is one ping a second, the last at a moment.
+func pingsUpTo(last time.Time, answer string) *Pings {
+	p := &Pings{From: last.Add(-time.Duration(len(answer)-1) * time.Second), Answer: answer}
+	for i := range len(answer) {
+		p.TxMS, p.RTTUS = append(p.TxMS, int64(i)*1000), append(p.RTTUS, nil)
+	}
+	return p
 }

@@ -37,7 +37,11 @@ type Evidence struct {
 	// answered them too (or a router turned them back). They are no hops,
 	// and being sent within milliseconds of each other they are no fair
 	// sample of the target either: kept as evidence, counted nowhere.
-	Beyond []Hop    `json:"beyond,omitempty"`
+	Beyond []Hop `json:"beyond,omitempty"`
+	// Watch is what the watchdog's own pings saw shortly before the trace and
+	// while its first look ran: the loss that it was made for. It is evidence
+	// of how the trace lies to the loss, and counted in no table.
+	Watch  *Pings   `json:"watch,omitempty"`
 	Shared []Shared `json:"shared,omitempty"`
 	Others []Other  `json:"others,omitempty"`
 	Notes  []string `json:"notes,omitempty"`

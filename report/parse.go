@@ -98,6 +98,10 @@ func (e *Event) outOfBounds() string {
 		if e.Target != nil && e.Target.outOfBounds() {
 			return "target"
 		}
+	case EventWatch:
+		if e.Pings == nil || e.Pings.check() != nil {
+			return "pings"
+		}
 	case EventEnd:
 		if e.Ended == EndedRunning || !e.Ended.valid() {
 			return "ended"

@@ -49,6 +49,27 @@ type process struct {
 // fork starts one that watches all targets of the network.
 func (s *site) fork() *process {
 	s.t.Helper()
+	return s.forkAfter("true")
+}
+
+// forkOnSmallDisks starts one that has filesystems of its own, of 1 MiB, in
+// these directories. From then on the test sees the site as that process does.
+func (s *site) forkOnSmallDisks(dirs ...string) *process {
+	s.t.Helper()
+	var first strings.Builder
+	for _, dir := range dirs {
+		path := filepath.Join(s.dir, dir)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+		fmt.Fprintf(&first, "mount -t tmpfs -o size=1m tmpfs '%s'; ", path)
+	}
+	return s.forkAfter(first.String() + "true")
+}
+
+// forkAfter starts one in a mount namespace of its own, after a command there.
+func (s *site) forkAfter(first string) *process {
+	s.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		s.t.Fatal(err)
@@ -60,8 +81,8 @@ func (s *site) fork() *process {
 	if err := os.WriteFile(filepath.Join(s.dir, "list"), []byte(list.String()), 0o644); err != nil {
 		s.t.Fatal(err)
 	}
-	p := &process{log: &logBuffer{}}
-	p.cmd = s.net.Space().Command(s.t.Context(), self)
+	p, home := &process{log: &logBuffer{}}, s.dir
+	p.cmd = s.net.Space().Command(s.t.Context(), "unshare", "-m", "sh", "-ec", first+`; exec "$0"`, self)
 	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", childVariable+"="+s.dir)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
@@ -77,6 +98,14 @@ func (s *site) fork() *process {
 		}
 	})
 	s.await("the process to run", func() bool {
+		if first != "true" { // its filesystems are seen through it alone
+			dir := fmt.Sprintf("/proc/%d/root%s", p.cmd.Process.Pid, home)
+			sp, err := spool.Open(filepath.Join(dir, "spool"), spool.Options{})
+			if err != nil {
+				return false
+			}
+			s.dir, s.sp = dir, sp
+		}
 		state, err := s.sp.ReadState(spool.RunStateFile)
 		return err == nil && strings.Contains(string(state), fmt.Sprintf(`"pid": %d,`, p.cmd.Process.Pid))
 	})

@@ -285,7 +285,7 @@ func (s *site) open() (out []*report.Incident) {
 
 // closed is the incidents of the archive.
 func (s *site) closed() (out []*report.Incident) {
-	files, err := filepath.Glob(filepath.Join(s.dir, "archive/*/*/*/incidents/*.json"))
+	files, err := filepath.Glob(filepath.Join(s.dir, "archive/*/*/*/incidents/[^.]*.json"))
 	if err != nil {
 		s.t.Fatal(err)
 	}

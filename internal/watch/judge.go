@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/mtrq/mtrq/report"
@@ -204,6 +205,7 @@ func (w *Watchdog) submit(l *look, t *target, reason, event string) {
 	if _, err := spool.ParseTarget(job.Target); err != nil {
 		job.Target = t.Addr.String()
 	}
+	seen := report.AppendEvent(nil, report.Event{E: report.EventWatch, Pings: w.seenBefore(t, l)})
 	w.wg.Go(func() {
 		defer w.box.post(func() { w.submitted(l) })
 		var lines []byte
@@ -212,6 +214,7 @@ func (w *Watchdog) submit(l *look, t *target, reason, event string) {
 				return // it ended without one: nothing was seen
 			}
 		}
+		lines = append(lines, seen...)
 		for told := false; ; told = true {
 			// Not w.ctx: what is being written when we end should be.
 			err := w.Spool.SubmitGiven(context.WithoutCancel(w.ctx), job, lines)
@@ -231,7 +234,49 @@ func (w *Watchdog) submit(l *look, t *target, reason, event string) {
 	})
 }
 
-const retryEvery = 2 * time.Second
+const (
+	retryEvery = 2 * time.Second
+	seenFor    = time.Minute // of pings before a job are given with it
+)
+
+// seenBefore is what pings have seen of a target up to now, those of the
+// rhythm and those that confirmed its loss: it tells how the trace lies to it.
+func (w *Watchdog) seenBefore(t *target, l *look) *report.Pings {
+	now := w.Now()
+	var s strand
+	s.begin(&t.hist)
+	from := w.ms(now.Add(-seenFor))
+	p := s.record(from, w.at(from), true)
+	if tr := t.trouble; tr != nil && tr.burst != nil && len(tr.looks) > 0 && tr.looks[0] == l {
+		p = merged(p, *tr.burst)
+	}
+	return &p
+}
+
+// merged is the pings of two records in order of time.
+func merged(a, b report.Pings) report.Pings {
+	if len(a.Answer) == 0 {
+		return b
+	}
+	type ping struct {
+		at     time.Time
+		us     *int64
+		answer byte
+	}
+	var all []ping
+	for _, p := range []report.Pings{a, b} {
+		for i, ms := range p.TxMS {
+			all = append(all, ping{p.From.Add(time.Duration(ms) * time.Millisecond), p.RTTUS[i], p.Answer[i]})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y ping) int { return x.at.Compare(y.at) })
+	out := report.Pings{From: all[0].at}
+	for _, p := range all {
+		out.TxMS, out.RTTUS = append(out.TxMS, p.at.Sub(out.From).Milliseconds()), append(out.RTTUS, p.us)
+		out.Answer += string(p.answer)
+	}
+	return out
+}
 
 // submitted forgets a look that came to nothing.
 func (w *Watchdog) submitted(l *look) {
@@ -256,7 +301,7 @@ func (w *Watchdog) burstAt(t *target, now time.Time) {
 	s.burst = &report.Pings{From: now.Round(0), TxMS: []int64{}, RTTUS: []*int64{}}
 	w.pingBeside(pingRun{
 		addr: t.Addr, source: w.spec(t).Source, count: burstCount, interval: burstInterval,
-		deadline: max(t.deadline, leastDeadline),
+		deadline: max(t.deadline, mostDeadline), // a jump of RTT must not confirm a loss
 	}, s.burst, func(p pinged) {
 		if t.suspect != s {
 			return

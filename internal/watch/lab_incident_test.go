@@ -67,6 +67,9 @@ func TestLossIsCaught(t *testing.T) {
 	if e := rep.Evidence; e.Requests[0].Freshness != report.InEvent || e.Requests[0].Source != SourceWatchdog || e.Ended != report.EndedComplete {
 		t.Errorf("report: %s, %s, %s; want in-event, watchdog, complete", e.Requests[0].Freshness, e.Requests[0].Source, e.Ended)
 	}
+	if w := rep.Evidence.Watch; w == nil || !strings.Contains(w.Answer, "r") || !strings.Contains(w.Answer, "-") {
+		t.Errorf("watch pings in the report: %+v, want answers before the loss and lost ones", w)
+	}
 	l.drain()
 	told := l.told.all()
 	if len(told) != 2 || told[0].on != "incident-open" || told[1].on != "incident-close" {
