@@ -22,6 +22,8 @@ const (
 type besideSide struct {
 	events tally
 	memory int64 // while there were events
+	all    tally // of one event of all targets
+	most   int64 // memory meanwhile
 	traces int   // stored, in the background loss
 	looks  int   // kept in memory only, likewise
 	opened int   // incidents, likewise; the script has none
@@ -39,6 +41,8 @@ func (b *bench) watchBeside(ctx context.Context) error {
 	}{
 		{"script, events", func() error { return b.besideEvents(ctx, &script, b.startScript) }},
 		{"mtrq, events", func() error { return b.besideEvents(ctx, &ours, b.startOurs) }},
+		{"script, all at once", func() error { return b.besideAll(ctx, &script, b.startScript) }},
+		{"mtrq, all at once", func() error { return b.besideAll(ctx, &ours, b.startOurs) }},
 		{"script, background loss", func() error { return b.besideQuiet(ctx, &script, lasts, b.startScript) }},
 		{"mtrq, background loss", func() error { return b.besideQuiet(ctx, &ours, lasts, b.startOurs) }},
 	} {
@@ -53,7 +57,9 @@ func (b *bench) watchBeside(ctx context.Context) error {
 	b.printf("| whole path asked in the event, pairs | %d of %d | %d of %d | no fewer |\n", script.events.whole, script.events.pairs, ours.events.whole, ours.events.pairs)
 	b.printf("| pairs that lost a ping in the event | %d | %d | |\n", script.events.lost, ours.events.lost)
 	b.printf("| loss to first packet of a trace: p50, p95 | %s | %s | no later |\n", delays(script.events.first), delays(ours.events.first))
-	b.printf("| memory of all processes, at most | %.0f MB | %.0f MB | |\n", float64(script.memory)/1e6, float64(ours.memory)/1e6)
+	b.printf("| memory of all processes, at most | %.0f MB | %.0f MB | ≤ 1/5: %.2f |\n", float64(script.memory)/1e6, float64(ours.memory)/1e6, float64(ours.memory)/float64(script.memory))
+	b.printf("| all %d targets lost at once for %.0f s: whole path asked meanwhile | %d | %d | |\n", besideTargets, besideLength.Seconds(), script.all.whole, ours.all.whole)
+	b.printf("| memory of all processes then | %.0f MB | %.0f MB | ≤ 1/5: %.2f |\n", float64(script.most)/1e6, float64(ours.most)/1e6, float64(ours.most)/float64(script.most))
 	b.printf("| traces stored in background loss | %d | %d, %d looks in memory | 0 |\n", script.traces, ours.traces, ours.looks)
 	b.printf("| incidents in background loss | | %d | 0 |\n\n", ours.opened)
 	return nil
@@ -81,6 +87,28 @@ func (b *bench) besideEvents(ctx context.Context, side *besideSide, start func(c
 		}
 		side.memory = memory.end()
 		side.events = tallyOf(pairs(n.Truth().Records(), been, func(i int) int { return n.Target(i).TTL() }))
+		return err
+	})
+}
+
+// besideAll cuts what all targets share.
+func (b *bench) besideAll(ctx context.Context, side *besideSide, start func(context.Context, *lab.Net) (contender, error)) error {
+	top, err := lab.Tree(besideTargets, 8, 15, 12)
+	if err != nil {
+		return err
+	}
+	cut := lossEvent{length: besideLength, link: links(top.Targets[0])[1], ttl: 2, toward: lab.Forward, percent: 100}
+	for i := range top.Targets {
+		cut.targets = append(cut.targets, i)
+	}
+	return b.contend(ctx, top, start, func(n *lab.Net, c contender) error {
+		memory := sample(c.pid())
+		been, err := play(ctx, n, []lossEvent{cut})
+		if err == nil {
+			err = c.settle(ctx)
+		}
+		side.most = memory.end()
+		side.all = tallyOf(pairs(n.Truth().Records(), been, func(i int) int { return n.Target(i).TTL() }))
 		return err
 	})
 }

@@ -150,7 +150,7 @@ func (no *node) learnt() int {
 // incidents are all that the node knows, oldest first.
 func (no *node) incidents() ([]report.Incident, error) {
 	byID := map[string]report.Incident{}
-	for _, pattern := range []string{"spool/state/incidents/*.json", "archive/*/*/*/incidents/*.json"} {
+	for _, pattern := range []string{"spool/state/incidents/*.json", "archive/*/*/*/incidents/[^.]*.json"} {
 		files, err := filepath.Glob(filepath.Join(no.dir, pattern))
 		if err != nil {
 			return nil, err
