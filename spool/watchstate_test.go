@@ -35,6 +35,19 @@ func TestWatchStateOfTheDocs(t *testing.T) {
 	if err := s.WriteWatchState(st); err != nil {
 		t.Fatal(err)
 	}
+	file, err := s.ReadState(spool.WatchStateFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.Node = `"targets":[]` // a name that looks like what it is not
+	if plain, err := json.Marshal(st); err != nil || s.WriteWatchState(st) != nil {
+		t.Fatal(err)
+	} else if hostile, err := s.ReadState(spool.WatchStateFile); err != nil || string(hostile) != string(plain)+"\n" {
+		t.Errorf("%v: written:\n%s\nwant what encoding/json writes:\n%s", err, hostile, plain)
+	}
+	if err := s.WriteState(spool.WatchStateFile, file); err != nil {
+		t.Fatal(err)
+	}
 	back, err := s.WatchState()
 	if err != nil {
 		t.Fatal(err)

@@ -157,6 +157,7 @@ func (h *history) strip(n int) string {
 type usual struct {
 	n          int // answers that it rests on
 	p50, p95   time.Duration
+	peak       time.Duration // the second slowest answer: once may be chance; 0 where there are fewer than two
 	jitter     time.Duration // 95th percentile of the difference of two answers in a row
 	lost, sent int
 }
@@ -195,5 +196,8 @@ func (h *history) look(scratch []time.Duration) (usual, []time.Duration) {
 	own := rtts[:u.n]
 	slices.Sort(own)
 	u.p50, u.p95 = own[u.n/2], own[u.n*95/100]
+	if u.n > 1 {
+		u.peak = own[u.n-2]
+	}
 	return u, rtts
 }

@@ -18,6 +18,8 @@ const (
 	mostDeadline  = 500 * time.Millisecond
 	farDeadline   = time.Second // what mtr-packet waits
 
+	peakMore = 20 * time.Millisecond // beyond the peak of what is usual
+
 	usualEvery = 60 * time.Second // it is worked out anew
 	usualEarly = 5 * time.Second  // while it rests on …
 	usualFew   = 30               // … fewer answers than this
@@ -105,7 +107,8 @@ func (t *target) every() time.Duration {
 
 // wait is how long an answer may take before the ping counts as lost:
 // between 200 ms and 500 ms, at most half the interval, by what is usual,
-// unless the target is known to need more. As long as nobody knows, half of a
+// unless the target is known to need more. A line whose answers are held up
+// now and then is given the time for that: each miss costs a first look. As long as nobody knows, half of a
 // short interval will not do: a target 700 ms away that is asked every 200 ms
 // would have three pings called lost at once, and all answered later. So it
 // has so long that what mtr-packet waits for is never more than an interval
@@ -120,7 +123,7 @@ func (t *target) wait() time.Duration {
 	if need > most {
 		return min(need, farDeadline)
 	}
-	return max(need, least)
+	return max(need, least, min(t.usual.peak+peakMore, most))
 }
 
 // thresholds beyond which an answer is slower than usual, or differs from the

@@ -42,6 +42,34 @@ func around(rnd *rand.Rand, d, noise time.Duration) func(int) time.Duration {
 	return func(int) time.Duration { return d + time.Duration(rnd.Int64N(int64(noise))) }
 }
 
+// TestDeadlineOfSpikes: a line that is held up now and then gets the time for
+// it, up to what a line of its interval may have; once is chance.
+func TestDeadlineOfSpikes(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		interval time.Duration
+		spikes   []time.Duration
+		want     time.Duration
+	}{
+		{time.Second, nil, 200 * ms},
+		{time.Second, []time.Duration{300 * ms}, 200 * ms},
+		{time.Second, []time.Duration{300 * ms, 290 * ms}, 310 * ms},
+		{time.Second, []time.Duration{300 * ms, 290 * ms, 900 * ms, 800 * ms}, 500 * ms},
+		{200 * ms, []time.Duration{300 * ms, 290 * ms}, 100 * ms},
+	} {
+		w := newTarget(listed(c.interval), epoch)
+		answers(w, epoch, 605, func(i int) time.Duration {
+			if k := (i - 400) / 20; i >= 400 && i%20 == 0 && k < len(c.spikes) {
+				return c.spikes[k]
+			}
+			return 10 * ms
+		})
+		if w.deadline != c.want {
+			t.Errorf("every %s, spikes %v: got %s, want %s", c.interval, c.spikes, w.deadline, c.want)
+		}
+	}
+}
+
 func TestDeadline(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct{ interval, rtt, before, want time.Duration }{
