@@ -16,7 +16,7 @@ TESTFLAGS  ?=
 VCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
 
 .DEFAULT_GOAL := build
-.PHONY: help setup build run lint test bench torture install uninstall clean
+.PHONY: help setup build run lint test screenshots bench torture install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ test: setup ## all checks and all tests, with the race detector
 	@$(GO) test -race -count=1 -timeout=10m -v $(TESTFLAGS) $(PACKAGES) | tee bin/test.log | awk -f tools/test-summary.awk || \
 		{ echo; echo 'make test: FAILED (all output: bin/test.log)'; exit 1; }
 	@echo 'make test: ok'
+
+screenshots: setup ## pictures of all pages, in bin/screenshots (make test leaves them, too)
+	@$(GO) test -count=1 -timeout=10m -run '^Test(Pages|Print)$$' ./internal/browser/
 
 bench: ## measure: needs a quiet machine
 	@$(GO) run ./internal/lab/bench

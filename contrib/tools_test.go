@@ -137,7 +137,7 @@ func TestSetupFails(t *testing.T) {
 func TestSetupKnowsWhatTestsNeed(t *testing.T) {
 	r := setup(t, emptyPath(t, setupTools...)+":/nonexistent", "test")
 	missing, _, _ := strings.Cut(r.stderr, "\n")
-	for _, p := range []string{"mtr-packet", "fping", "traceroute", "nft", "ip", "shellcheck", "curl", "strace", "busybox", "dash", "systemd-analyze", "unshare", "setpriv", "setcap", "sysctl", "gcc"} {
+	for _, p := range []string{"mtr-packet", "fping", "traceroute", "nft", "ip", "shellcheck", "curl", "strace", "busybox", "dash", "systemd-analyze", "unshare", "setpriv", "setcap", "sysctl", "gcc", "chromium", "font:zh", "npm"} {
 		if !strings.Contains(missing+" ", " "+p+" ") {
 			t.Errorf("setup.sh test does not look for %s: %s", p, missing)
 		}

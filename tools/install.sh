@@ -27,6 +27,7 @@ install)
 	mv -f "$root/bin/.mtrq.new" "$root/bin/mtrq"
 	put 0644 contrib/systemd/mtrq-run.service "$root/lib/systemd/system/mtrq-run.service"
 	put 0644 contrib/systemd/mtrq-serve.service "$root/lib/systemd/system/mtrq-serve.service"
+	put 0644 contrib/systemd/mtrq-serve.socket "$root/lib/systemd/system/mtrq-serve.socket"
 	put 0644 contrib/systemd/sysusers.conf "$root/lib/sysusers.d/mtrq.conf"
 	put 0644 contrib/systemd/tmpfiles.conf "$root/lib/tmpfiles.d/mtrq.conf"
 	put 0644 contrib/systemd/sysctl.conf "$root/lib/sysctl.d/60-mtrq.conf"
@@ -54,6 +55,7 @@ EOF
 	;;
 uninstall)
 	for file in bin/mtrq bin/mtrq-drop lib/systemd/system/mtrq-run.service lib/systemd/system/mtrq-serve.service \
+		lib/systemd/system/mtrq-serve.socket \
 		lib/sysusers.d/mtrq.conf lib/tmpfiles.d/mtrq.conf lib/sysctl.d/60-mtrq.conf \
 		share/doc/mtrq/LICENSE share/doc/mtrq/config.example.toml; do
 		rm -f "$root/$file"

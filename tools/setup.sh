@@ -8,7 +8,8 @@ usage() {
 usage: tools/setup.sh [--dry-run] run|test
 
   run    what a node needs: mtr-packet
-  test   what the tests need as well: other tools to compare with, shells, namespaces
+  test   what the tests need as well: other tools to compare with, shells, namespaces, a browser with a Chinese
+         font, and (by npm, into tools/browser) the rules that it checks the pages by
 
 Installs by apt-get where there is one (through sudo for a user who is not root). Elsewhere it prints the
 command that installs the rest, and ends with 69.
@@ -30,24 +31,36 @@ if [ $# -ne 1 ]; then
 	exit 64
 fi
 
+# Where npm's part is; nowhere, where this script stands alone.
+case $0 in */*) npm=${0%/*}/browser ;; *) npm=browser ;; esac
+[ -f "$npm/package-lock.json" ] || npm=
+
 # A user's PATH on Debian lacks the directories where ip, nft and tc are.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-# A line for each program: program, then its package in Debian and Ubuntu, Fedora and RHEL, Alpine, Arch.
+# A line for each program: program, then its package in Debian and Ubuntu, Fedora and RHEL, Alpine, Arch. "font:zh"
+# is any font that has Chinese.
 needs_run='
 mtr-packet  mtr-tiny    mtr          mtr          mtr
 '
 needs_test='
 bash        bash        bash         bash         bash
 busybox     busybox     busybox      busybox      busybox
+chromium    chromium    chromium     chromium     chromium
 curl        curl        curl         curl         curl
 dash        dash        dash         dash         dash
+fc-list     fontconfig  fontconfig   fontconfig   fontconfig
+font:zh     fonts-droid-fallback google-droid-sans-fonts font-noto-cjk noto-fonts-cjk
 fping       fping       fping        fping        fping
 gcc         gcc         gcc          build-base   gcc
 getcap      libcap2-bin libcap       libcap-utils libcap
 ip          iproute2    iproute      iproute2     iproute2
+mkfs.btrfs  btrfs-progs btrfs-progs  btrfs-progs  btrfs-progs
+mkfs.ext4   e2fsprogs   e2fsprogs    e2fsprogs    e2fsprogs
+mkfs.xfs    xfsprogs    xfsprogs     xfsprogs     xfsprogs
 mount       mount       util-linux   mount        util-linux
 nft         nftables    nftables     nftables     nftables
+npm         npm         npm          npm          npm
 nsenter     util-linux  util-linux   util-linux   util-linux
 setcap      libcap2-bin libcap       libcap-utils libcap
 setpriv     util-linux  util-linux   setpriv      util-linux
@@ -71,7 +84,10 @@ esac
 missing() {
 	echo "$needs" | while read -r program debian fedora alpine arch; do
 		[ -n "$program" ] || continue
-		command -v "$program" >/dev/null 2>&1 && continue
+		case $program in
+		font:*) [ -z "$(fc-list ":lang=${program#font:}" 2>/dev/null)" ] || continue ;;
+		*) command -v "$program" >/dev/null 2>&1 && continue ;;
+		esac
 		case $1 in
 		programs) echo "$program" ;;
 		debian) echo "$debian" ;;
@@ -82,8 +98,24 @@ missing() {
 	done | grep -vx -e - | sort -u | tr '\n' ' ' | sed 's/ $//'
 }
 
+# modules: what npm keeps, as tools/browser/package-lock.json names it, for the tests of the pages.
+modules() {
+	[ "$1" = test ] && [ -n "$npm" ] || return 0
+	if cmp -s "$npm/package-lock.json" "$npm/node_modules/.setup"; then return 0; fi
+	if [ -n "$dry" ]; then
+		echo "setup: would install by npm: what $npm/package-lock.json names"
+		return 0
+	fi
+	echo "setup: installing with npm what $npm/package-lock.json names" >&2
+	npm --prefix "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || return 1
+	cp "$npm/package-lock.json" "$npm/node_modules/.setup"
+}
+
 programs=$(missing programs)
-[ -n "$programs" ] || exit 0
+if [ -z "$programs" ]; then
+	modules "$1" || exit 1
+	exit 0
+fi
 echo "setup: missing here: $programs" >&2
 
 if ! command -v apt-get >/dev/null 2>&1; then
@@ -105,6 +137,7 @@ fi
 packages=$(missing debian)
 if [ -n "$dry" ]; then
 	echo "setup: would install: $packages"
+	modules "$1"
 	exit 0
 fi
 sudo=
@@ -138,3 +171,4 @@ if [ -n "$programs" ]; then
 	echo "setup: still missing after the installation: $programs" >&2
 	exit 1
 fi
+modules "$1" || exit 1

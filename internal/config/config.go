@@ -53,6 +53,8 @@ type Archive struct {
 	Zone          string   `toml:"zone"` // whose midnight parts the days; after Load always an IANA name
 	Keep          Duration `toml:"keep"`
 	KeepIncidents Duration `toml:"keep_incidents"`
+	MaxSize       Bytes    `toml:"max_size"`       // 0: no limit
+	CompressAfter Duration `toml:"compress_after"` // 0: never
 	CacheDir      string   `toml:"cache_dir"`
 }
 
@@ -108,7 +110,7 @@ type Targets struct {
 // Serve is the HTTP side. Tokens are named by the path of their file and
 // never stand in config.toml.
 type Serve struct {
-	Listen         []string       `toml:"listen"` // host:port
+	Listen         []string       `toml:"listen"` // host:port, tls:host:port, unix:/path, systemd
 	TokensFile     string         `toml:"tokens_file"`
 	AllowFrom      []netip.Prefix `toml:"allow_from"`  // may enqueue without a token
 	ReadFrom       []netip.Prefix `toml:"read_from"`   // may read; empty: whoever can connect
@@ -117,7 +119,10 @@ type Serve struct {
 	Ports          []PortRange    `toml:"ports"` // TCP and UDP ports that http and node may ask for
 	TLSCert        string         `toml:"tls_cert"`
 	TLSKey         string         `toml:"tls_key"`
-	PublicURL      []string       `toml:"public_url"` // the first is the one that links use
+	PublicURL      []string       `toml:"public_url"`      // the first is the one that links use
+	ClientRate     int            `toml:"client_rate"`     // jobs a second that one client may ask for …
+	ClientBurst    int            `toml:"client_burst"`    // … on top of so many at once
+	MetricsTargets int            `toml:"metrics_targets"` // watched targets that /metrics names; 0: none
 }
 
 // ASN is local data that names the network of an address.
@@ -200,6 +205,8 @@ func Default() *Config {
 			Listen:    []string{"127.0.0.1:8081"},
 			AllowFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			Ports:     []PortRange{{80, 80}, {443, 443}, {33434, 33534}},
+
+			ClientRate: 100, ClientBurst: 5000,
 		},
 	}
 }

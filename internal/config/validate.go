@@ -52,6 +52,10 @@ func (k *checker) storage() {
 	}
 	between(k, "archive.keep", c.Archive.Keep, Duration(day), Duration(36500*day))
 	between(k, "archive.keep_incidents", c.Archive.KeepIncidents, Duration(day), Duration(36500*day))
+	between(k, "archive.max_size", c.Archive.MaxSize, 0, 1<<60)
+	if c.Archive.CompressAfter != 0 { // what is being written is left alone
+		between(k, "archive.compress_after", c.Archive.CompressAfter, Duration(day), Duration(36500*day))
+	}
 }
 
 func (k *checker) running() {

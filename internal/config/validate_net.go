@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 var (
@@ -79,10 +80,16 @@ func (k *checker) serve() {
 	if len(s.Listen) == 0 {
 		k.bad("serve.listen", s.Listen, `must have at least one address such as "127.0.0.1:8081"`)
 	}
+	encrypted, seen := false, map[string]bool{}
 	for i, l := range s.Listen {
 		if !validListen(l) {
-			k.bad(fmt.Sprintf("serve.listen[%d]", i), l, `must be address:port, such as "127.0.0.1:8081", "[::1]:8081", "localhost:8081" or ":8081" for all`)
+			k.bad(fmt.Sprintf("serve.listen[%d]", i), l, `must be address:port, such as "127.0.0.1:8081", "[::1]:8081", "localhost:8081" or ":8081" for all, the same after "tls:", "unix:/run/mtrq/serve.sock" or "systemd"`)
 		}
+		if seen[l] && !strings.HasSuffix(l, ":0") {
+			k.bad(fmt.Sprintf("serve.listen[%d]", i), l, "must stand once")
+		}
+		seen[l] = true
+		encrypted = encrypted || strings.HasPrefix(l, "tls:")
 	}
 	k.path("serve.tokens_file", s.TokensFile)
 	k.path("serve.read_tokens", s.ReadTokens)
@@ -94,7 +101,16 @@ func (k *checker) serve() {
 	if s.TLSKey != "" && s.TLSCert == "" {
 		k.bad("serve.tls_cert", s.TLSCert, "must be given together with [serve] tls_key")
 	}
+	if encrypted && s.TLSCert == "" && s.TLSKey == "" {
+		k.bad("serve.tls_cert", s.TLSCert, `must be given, and tls_key: [serve] listen has an address with "tls:"`)
+	}
+	if !encrypted && s.TLSCert != "" && s.TLSKey != "" {
+		k.bad("serve.tls_cert", s.TLSCert, `is for addresses with "tls:" before them, of which [serve] listen has none: write "tls:0.0.0.0:8443"`)
+	}
 	k.urls("serve.public_url", s.PublicURL)
+	between(k, "serve.client_rate", s.ClientRate, 1, 100_000)
+	between(k, "serve.client_burst", s.ClientBurst, 1, 100_000)
+	between(k, "serve.metrics_targets", s.MetricsTargets, 0, 10_000)
 }
 
 func (k *checker) others() {
@@ -199,8 +215,16 @@ func (k *checker) url(key, s string) {
 }
 
 // validListen accepts host:port where host is an address, "localhost" or
-// nothing (all of this machine's).
+// nothing (all of this machine's), the same after "tls:", "systemd", or
+// "unix:" and an absolute path. A path of a socket has at most 107 bytes.
 func validListen(s string) bool {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		return strings.HasPrefix(path, "/") && !strings.HasSuffix(path, "/") && len(path) <= 107 && !strings.ContainsFunc(path, unicode.IsControl)
+	}
+	s = strings.TrimPrefix(s, "tls:")
+	if s == "systemd" {
+		return true
+	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return false
