@@ -1,9 +1,11 @@
 package web
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,6 +17,41 @@ type client struct {
 	// known to tell the truth about who asked. Such a request is never
 	// taken for one made on this machine.
 	passedOn bool
+	peer     peer // at the other end of the connection
+}
+
+// peer is the other end of a connection.
+type peer struct {
+	addr netip.Addr // of a unix socket: loopback, which it is as good as
+	unix bool
+	uid  int // of a unix socket; -1: not known
+}
+
+// peerKey is the context key of the uid at the other end of a unix socket.
+type peerKey struct{}
+
+// peerOf tells who opened the connection.
+func peerOf(r *http.Request) peer {
+	if !onUnix(r) {
+		return peer{addr: remoteAddr(r.RemoteAddr), uid: -1}
+	}
+	uid, known := r.Context().Value(peerKey{}).(int)
+	if !known {
+		uid = -1
+	}
+	return peer{addr: netip.AddrFrom4([4]byte{127, 0, 0, 1}), unix: true, uid: uid}
+}
+
+// onUnix reports whether the connection came in on a unix socket.
+func onUnix(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return ok && local.Network() == "unix"
+}
+
+// onLoopback reports whether the connection came in on loopback.
+func onLoopback(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return ok && remoteAddr(local.String()).IsLoopback()
 }
 
 // forwardingHeaders are what proxies add. The presence of any means
@@ -25,13 +62,13 @@ var forwardingHeaders = []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwa
 // what a stranger wrote into the others, so where several headers name
 // a client they must name the same one; else it cannot be told.
 func clientOf(r *http.Request, trusted []netip.Prefix) client {
-	peer := remoteAddr(r.RemoteAddr)
+	from := peerOf(r)
 	forwarded := slices.ContainsFunc(forwardingHeaders, func(h string) bool { return len(r.Header.Values(h)) > 0 })
 	if !forwarded {
-		return client{addr: peer}
+		return client{addr: from.addr, peer: from}
 	}
-	if !within(peer, trusted) {
-		return client{addr: peer, passedOn: true}
+	if !within(from.addr, trusted) {
+		return client{addr: from.addr, passedOn: true, peer: from}
 	}
 	var named []netip.Addr
 	for _, chain := range [][]string{
@@ -45,25 +82,57 @@ func clientOf(r *http.Request, trusted []netip.Prefix) client {
 	}
 	named = slices.Compact(named)
 	if len(named) != 1 || !named[0].IsValid() {
-		return client{passedOn: true}
+		return client{passedOn: true, peer: from}
 	}
-	return client{addr: named[0]}
+	return client{addr: named[0], peer: from}
 }
 
-// mayEnqueue reports whether a client lies in allow_from.
+// mayEnqueue reports whether a client may without a token: it came
+// through a unix socket, which is guarded by its mode, or lies in
+// allow_from.
 func (c client) mayEnqueue(allowFrom []netip.Prefix) bool {
+	return c.onSocket() || c.within(allowFrom)
+}
+
+// onSocket reports whether a program on this machine asks itself.
+func (c client) onSocket() bool { return c.peer.unix && !c.passedOn && c.addr == c.peer.addr }
+
+// within reports whether a client lies in one of the prefixes.
+func (c client) within(prefixes []netip.Prefix) bool {
 	if c.passedOn && (!c.addr.IsValid() || c.addr.IsLoopback()) {
 		return false
 	}
-	return within(c.addr, allowFrom)
+	return within(c.addr, prefixes)
+}
+
+// limitedAs is whose limits the client uses up: those of who opened the
+// connection where a stranger's word is all there is beside it.
+func (c client) limitedAs() netip.Addr {
+	if c.passedOn {
+		return c.peer.addr
+	}
+	return c.addr
 }
 
 // String is the client as a job's "by" has it.
 func (c client) String() string {
-	if !c.addr.IsValid() {
+	switch {
+	case c.onSocket() && c.peer.uid >= 0:
+		return "uid " + strconv.Itoa(c.peer.uid)
+	case c.onSocket():
+		return "unix socket"
+	case !c.addr.IsValid():
 		return "unknown"
 	}
 	return c.addr.String()
+}
+
+// sender is who opened the connection, for messages.
+func (c client) sender() string {
+	if c.peer.unix {
+		return "a program on the unix socket"
+	}
+	return c.peer.addr.String()
 }
 
 // lastUntrusted walks a chain of proxies from this end: each trusted
@@ -72,7 +141,7 @@ func (c client) String() string {
 func lastUntrusted(chain []string, trusted []netip.Prefix) netip.Addr {
 	var addr netip.Addr
 	for _, s := range slices.Backward(chain) {
-		addr = hopAddr(s)
+		addr = proxyAddr(s)
 		if !addr.IsValid() || !within(addr, trusted) {
 			return addr
 		}
@@ -80,9 +149,9 @@ func lastUntrusted(chain []string, trusted []netip.Prefix) netip.Addr {
 	return addr
 }
 
-// hopAddr reads an address as proxies write it: bare, in brackets, or
+// proxyAddr reads an address as proxies write it: bare, in brackets, or
 // with a port.
-func hopAddr(s string) netip.Addr {
+func proxyAddr(s string) netip.Addr {
 	s = strings.TrimSpace(s)
 	if ap, err := netip.ParseAddrPort(s); err == nil {
 		return ap.Addr().Unmap().WithZone("")

@@ -1,27 +1,33 @@
 package web
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
+	"net/url"
+	"path"
 	"slices"
-	"text/tabwriter"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/mtrq/mtrq/internal/archive"
 )
 
-// maxRows bounds one page of a day: a busy day has 27,777 lines.
-const maxRows = 500
-
 type dayPage struct {
 	head
-	Date, Zone     string
-	Count          int
-	Shown          string // which of them, where the page does not show all
-	Rows           []row
-	Older          string // URL of the next page
-	Previous, Next *dayLink
+	Date, Weekday, Zone string
+	Total, Matching     int
+	Filtered            bool // it shows what a filter selects
+	First, Last         int  // of the matching ones, those that are shown
+	Rows                []row
+	Sorts               []sortLink
+	Hours               []hourBar
+	Form                filterForm
+	Chips               []chip // filters that are set, each with a link that takes it out
+	Clear               string // URL without filters
+	Incidents           []incidentRow
+	Newer, Older        string // URLs of the pages around this one
+	Previous, Next      *dayLink
 }
 
 type dayLink struct{ Date, URL string }
@@ -32,30 +38,87 @@ func dayOf(r *http.Request) (archive.Date, bool) {
 	return d, err == nil
 }
 
-func (s *site) dayRedirect(w http.ResponseWriter, r *http.Request) {
+// dayForm answers /2026/11/23.csv, .txt and .json: the list in that form.
+// Without an ending it leads to the day's page.
+func (s *site) dayForm(w http.ResponseWriter, r *http.Request) {
+	name, form := listForm(r.PathValue("day"))
+	r.SetPathValue("day", name)
 	day, ok := dayOf(r)
-	if !ok {
+	switch {
+	case !ok:
 		s.notFound(w, r)
-		return
+	case form != "":
+		s.listDay(w, r, day, form)
+	default:
+		to := dayURL(day)
+		if r.URL.RawQuery != "" {
+			to += "?" + r.URL.RawQuery
+		}
+		http.Redirect(w, r, to, http.StatusMovedPermanently)
 	}
-	http.Redirect(w, r, dayURL(day), http.StatusMovedPermanently)
 }
 
-// day lists the reports of a day: a page, a table in text, or the index
-// lines as a JSON array.
+// listForm takes the form of a list off the end of its path; "" where
+// Accept says it.
+func listForm(s string) (name string, f format) {
+	switch path.Ext(s) {
+	case ".txt":
+		return strings.TrimSuffix(s, ".txt"), formatText
+	case ".json":
+		return strings.TrimSuffix(s, ".json"), formatJSON
+	case ".csv":
+		return strings.TrimSuffix(s, ".csv"), formatCSV
+	}
+	return s, ""
+}
+
+// day answers /2026/11/23/.
 func (s *site) day(w http.ResponseWriter, r *http.Request) {
 	day, ok := dayOf(r)
 	if !ok {
 		s.notFound(w, r)
 		return
 	}
-	entries, err := s.Archive.Day(day)
+	s.listDay(w, r, day, formatAmong(r, listOffers))
+}
+
+// listDay lists the reports of a day: a page, a table in text, CSV, or
+// the index lines as a JSON array.
+func (s *site) listDay(w http.ResponseWriter, r *http.Request, day archive.Date, form format) {
+	q, p := listQuery(r)
+	if p != nil {
+		s.fail(w, r, p)
+		return
+	}
+	if form == formatHTML && untidy(q) {
+		// A form sends its empty fields, too: a link that is passed on is short.
+		http.Redirect(w, r, dayURL(day)+without(q), http.StatusSeeOther)
+		return
+	}
+	v, p := readView(q, day, s.Archive.Location())
+	if p != nil {
+		s.fail(w, r, p)
+		return
+	}
+	if form == formatHTML && !q.Has("limit") {
+		v.Limit = pageRows
+	}
+	dv, err := s.Archive.ViewDay(day, v)
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
 	}
-	switch formatOf(r) {
+	h := w.Header()
+	h.Set("Mtrq-Total", strconv.Itoa(dv.Total))
+	h.Set("Mtrq-Matching", strconv.Itoa(dv.Matching))
+	if next := olderURL(day, q, v, dv); next != "" {
+		h.Set("Link", "<"+next+`>; rel="next"`)
+	}
+	switch form {
+	case formatHTML:
+		s.dayHTML(w, r, q, v, dv)
 	case formatJSON:
+		entries := dv.Entries
 		if entries == nil {
 			entries = []archive.Entry{} // an empty list, not null
 		}
@@ -65,62 +128,107 @@ func (s *site) day(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.sendCached(w, r, appJSON, cacheAsk, append(body, '\n'))
-	case formatText:
-		s.sendCached(w, r, textPlain, cacheAsk, s.textTable(entries))
+	case formatCSV:
+		s.sendCached(w, r, textCSV, cacheAsk, s.csvTable(dv.Entries))
 	default:
-		s.dayHTML(w, r, day, entries)
+		s.sendCached(w, r, textPlain, cacheAsk, s.dayText(r, v, dv))
 	}
 }
 
-func (s *site) dayHTML(w http.ResponseWriter, r *http.Request, day archive.Date, entries []archive.Entry) {
-	date := day.String()
-	p := dayPage{head: s.head(date), Date: date, Zone: s.Archive.Location().String(), Count: len(entries)}
-	before, p400 := beforeParam(r)
-	if p400 != nil {
-		s.fail(w, r, p400)
-		return
+// listQuery reads a query strictly: half a filter would list too much.
+func listQuery(r *http.Request) (url.Values, *problem) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, &problem{status: http.StatusBadRequest, code: codeParameter,
+			detail: "the query cannot be read: " + err.Error(), hint: "encode values: curl -G --data-urlencode 'tag=circuit=GZ 2231'"}
 	}
-	skipped := 0
-	for skipped < len(entries) && before != "" && entries[skipped].ID.String() >= before {
-		skipped++
-	}
-	shown := entries[skipped:]
-	if len(shown) > maxRows {
-		shown = shown[:maxRows]
-		p.Older = dayURL(day) + "?before=" + shown[maxRows-1].ID.String()
-	}
-	if len(shown) < len(entries) && len(shown) > 0 {
-		p.Shown = fmt.Sprintf("here %d to %d", skipped+1, skipped+len(shown))
-	}
-	for _, e := range shown {
-		p.Rows = append(p.Rows, s.rowOf(e))
-	}
+	return q, nil
+}
+
+// dayHTML answers with the page. It depends on the day, on the incidents
+// that are open and on the days around it.
+func (s *site) dayHTML(w http.ResponseWriter, r *http.Request, q url.Values, v archive.View, dv *archive.DayView) {
 	days, err := s.Archive.Days()
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
 	}
-	p.Previous, p.Next = neighbours(days, day)
-	body, err := s.render("day.html", p)
-	if err != nil {
-		s.fail(w, r, archiveProblem(err))
-		return
+	previous, next := neighbours(days, dv.Day)
+	today := archive.DateOf(s.Now(), s.Archive.Location())
+	var open []archive.IncidentEntry
+	for _, e := range s.openIncidents() {
+		if archive.DateOf(e.Opened, s.Archive.Location()) == dv.Day {
+			open = append(open, e)
+		}
 	}
-	s.sendCached(w, r, textHTML, cacheAsk, body)
+	tag := s.tagOf(r, "day", dv.Tag, without(q), linkText(previous), linkText(next), today.String(), incidentsTag(open))
+	s.keptPage(w, r, cacheAsk, tag, func() ([]byte, error) {
+		p := s.dayPage(r, q, v, dv)
+		p.Previous, p.Next = previous, next
+		p.Incidents = append(s.incidentRows(p.head, open), p.Incidents...)
+		if dv.Day == today {
+			p.Section = "today"
+		}
+		return s.render(p.Lang, "day.html", p)
+	})
 }
 
-// beforeParam is the ID at which the page before this one ended.
-func beforeParam(r *http.Request) (string, *problem) {
-	s := r.URL.Query().Get("before")
-	if s == "" {
-		return "", nil
+func (s *site) dayPage(r *http.Request, q url.Values, v archive.View, dv *archive.DayView) dayPage {
+	day, base := dv.Day, dayURL(dv.Day)
+	p := dayPage{head: s.head(r, day.String()), Date: day.String(), Zone: s.Archive.Location().String(), Total: dv.Total, Matching: dv.Matching}
+	p.Weekday = p.T("weekday." + strconv.Itoa(int(time.Date(day.Year, day.Month, day.Day, 12, 0, 0, 0, time.UTC).Weekday())))
+	for _, f := range []string{"txt", "csv", "json"} {
+		p.Links = append(p.Links, link{f, "/" + day.Path() + "." + f + without(q)})
 	}
-	id, ok := parseID(s)
-	if !ok {
-		return "", &problem{status: http.StatusBadRequest, code: codeParameter,
-			detail: "before " + short(s) + " is no ID", hint: "leave it out to begin with the newest report"}
+	p.Rows = s.rowsOf(p.head, dv.Entries, false)
+	p.Hours = s.hourBars(p.head, q, v, dv)
+	p.Form = s.filterForm(p.head, q)
+	p.Chips = chipsOf(p.head, base, q)
+	p.Filtered, p.Clear = len(p.Chips) > 0, base
+	p.Sorts = sortLinks(p.head, base, q, v)
+	p.Incidents = s.incidentRows(p.head, dv.Incidents)
+	if n := len(dv.Entries); n > 0 {
+		p.First = v.Offset + 1
+		if v.Before.IsZero() {
+			p.Last = v.Offset + n
+		} else {
+			p.First = 0 // somewhere: a cursor does not say how many came before
+		}
 	}
-	return id.String(), nil
+	p.Older = olderURL(day, q, v, dv)
+	if v.Offset > 0 {
+		p.Newer = base + without(q, "offset", offsetText(v.Offset-v.Limit))
+	} else if !v.Before.IsZero() {
+		p.Newer = base + without(q, "before", "")
+	}
+	return p
+}
+
+// olderURL is where the list goes on: in the order of time by the last ID,
+// so that a report that comes meanwhile moves nothing; else by number.
+func olderURL(day archive.Date, q url.Values, v archive.View, dv *archive.DayView) string {
+	n := len(dv.Entries)
+	if n < v.Limit || n == 0 || v.Before.IsZero() && v.Offset+n >= dv.Matching {
+		return ""
+	}
+	if v.Sort == "" || v.Sort == archive.SortTime {
+		return dayURL(day) + without(q, "before", lastID(dv.Entries).String(), "offset", "")
+	}
+	return dayURL(day) + without(q, "offset", offsetText(v.Offset+n))
+}
+
+func offsetText(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func linkText(l *dayLink) string {
+	if l == nil {
+		return ""
+	}
+	return l.Date
 }
 
 // neighbours are the days with reports before and after a day; days has
@@ -138,21 +246,4 @@ func neighbours(days []archive.Date, day archive.Date) (previous, next *dayLink)
 		previous = link(days[i])
 	}
 	return previous, next
-}
-
-// textTable is a list for a terminal, oldest first as a log is.
-func (s *site) textTable(entries []archive.Entry) []byte {
-	var b bytes.Buffer
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "TIME\tTARGET\tLOST\tVERDICT\tFRESHNESS\tID\tREASON")
-	for _, e := range slices.Backward(entries) {
-		r := s.rowOf(e)
-		loss := r.Loss
-		if loss == "" {
-			loss = "none sent"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At, r.Target, loss, r.Verdict, r.Freshness, e.ID, r.Reason)
-	}
-	_ = t.Flush() // into memory: cannot fail
-	return bytes.ReplaceAll(b.Bytes(), []byte("  \n"), []byte("\n"))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"syscall"
 	"time"
@@ -27,35 +28,75 @@ type accepted struct {
 //
 //	01KAR1ABTB5H2ZJ0Q4V7W8X9YZ http://127.0.0.1:8081/r/01KAR1ABTB5H2ZJ0Q4V7W8X9YZ
 //
-// with a second line when nobody is tracing. With wait=SECONDS it
-// answers 200 and below that first line the report, as soon as there is
-// one, else 202 when the time is over: the first line is always there.
+// with a second line when nobody is tracing; for a list of targets one
+// such line each, in the order given. With wait=SECONDS it answers 200
+// and below that first line the report, as soon as there is one, else
+// 202 when the time is over: the first line is always there.
 func (s *site) apiMTR(w http.ResponseWriter, r *http.Request, who client) {
-	values, p := formValues(w, r)
-	if p != nil {
-		s.fail(w, r, p)
-		return
-	}
-	a, p := parseAsk(values)
+	begun := time.Now()
+	a, p := s.readAsked(w, r, "ip")
+	var ids []ulid.ULID
 	if p == nil {
-		p = s.refusal(a.job)
+		ids, p = s.take(r, who, a, begun)
 	}
 	if p != nil {
-		s.fail(w, r, p)
+		s.refuse(w, r, p)
 		return
 	}
-	a.job.Source, a.job.By = "http", who.String()
-	id, err := submitted(r, func(ctx context.Context) (ulid.ULID, error) { return s.Spool.Submit(ctx, a.job) })
-	if err != nil {
-		s.fail(w, r, submitProblem(err))
+	if a.many {
+		s.sendMany(w, r, a.jobs, ids, formatOf(r) == formatJSON)
 		return
 	}
-	ok := s.accepted(r, id)
+	ok := s.accepted(r, ids[0])
 	w.Header().Set("Location", "/r/"+ok.ID)
-	if a.wait > 0 && s.waitAndSend(w, r, id, ok, a.wait) {
+	if a.wait > 0 && s.waitAndSend(w, r, ids[0], ok, a.wait) {
 		return
 	}
 	s.sendAccepted(w, r, ok)
+}
+
+// take makes the jobs of a request durable, or says why not.
+func (s *site) take(r *http.Request, who client, a asked, begun time.Time) ([]ulid.ULID, *problem) {
+	for i := range a.jobs {
+		if p := s.refusal(a.jobs[i]); p != nil {
+			if a.many {
+				p.detail = fmt.Sprintf("target %d of %d: %s", i+1, len(a.jobs), p.detail)
+			}
+			return nil, p
+		}
+		a.jobs[i].Source, a.jobs[i].By = "http", who.String()
+	}
+	if wait, ok := s.jobs.take(who.limitedAs(), float64(len(a.jobs)), s.Now()); !ok {
+		return nil, &problem{status: http.StatusTooManyRequests, code: codeRate, retry: wait,
+			detail: "the job was not accepted: client " + who.String() + " asks for more than it may",
+			hint:   "wait, or raise [serve] client_rate and client_burst on this node"}
+	}
+	select {
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
+	default:
+		return nil, busy("too many are being written at once")
+	}
+	ids, err := s.submitted(r, a.jobs)
+	if err != nil {
+		p := submitProblem(err)
+		for _, id := range ids {
+			if id != (ulid.ULID{}) {
+				p.ids = append(p.ids, id.String())
+			}
+		}
+		s.metrics.accepted.Add(uint64(len(p.ids)))
+		return nil, p
+	}
+	s.metrics.accepted.Add(uint64(len(ids)))
+	s.metrics.durable.observe(time.Since(begun).Seconds())
+	return ids, nil
+}
+
+// refuse answers a request to trace with a problem.
+func (s *site) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
+	s.metrics.refuse(p.code)
+	s.fail(w, r, p)
 }
 
 func (s *site) accepted(r *http.Request, id ulid.ULID) accepted {
@@ -73,6 +114,36 @@ func (s *site) sendAccepted(w http.ResponseWriter, r *http.Request, ok accepted)
 		return
 	}
 	s.send(w, r, http.StatusAccepted, textPlain, []byte(ok.lines()))
+}
+
+// sendMany answers a list in its order.
+func (s *site) sendMany(w http.ResponseWriter, r *http.Request, jobs []spool.Job, ids []ulid.ULID, asJSON bool) {
+	type one struct {
+		Target string `json:"target"`
+		ID     string `json:"id"`
+		URL    string `json:"url"`
+	}
+	answer := struct {
+		Jobs    []one  `json:"jobs"`
+		Tracing bool   `json:"tracing"`
+		Note    string `json:"note,omitempty"`
+	}{Jobs: make([]one, 0, len(ids))}
+	base := baseURL(r, s.PublicURL) + "/r/"
+	var text []byte
+	for i, id := range ids {
+		answer.Jobs = append(answer.Jobs, one{jobs[i].Target, id.String(), base + id.String()})
+		text = fmt.Appendf(text, "%s %s%s\n", id, base, id)
+	}
+	ok := s.accepted(r, ids[0])
+	answer.Tracing, answer.Note = ok.Tracing, ok.Note
+	if asJSON {
+		s.sendJSON(w, r, http.StatusAccepted, answer)
+		return
+	}
+	if ok.Note != "" {
+		text = fmt.Appendf(text, "mtrq: %s\n", ok.Note)
+	}
+	s.send(w, r, http.StatusAccepted, textPlain, text)
 }
 
 // lines are what a caller reads: always the same first line.
@@ -109,16 +180,21 @@ func (s *site) refusal(j spool.Job) *problem {
 	return nil
 }
 
-// submitTimeout bounds the wait for the disk.
-const submitTimeout = 10 * time.Second
+const (
+	// maxWriting bounds the requests that wait for the disk together. They
+	// share its syncs, 256 at a time; a storm of 500 fits twice.
+	maxWriting = 1024
+	// submitTimeout bounds the wait for the disk.
+	submitTimeout = 10 * time.Second
+)
 
 // submitted makes jobs durable. A caller that hangs up does not take
 // its job back: what it wants to know happens now, and scripts that
 // send and do not listen are normal.
-func submitted[T any](r *http.Request, submit func(context.Context) (T, error)) (T, error) {
+func (s *site) submitted(r *http.Request, jobs []spool.Job) ([]ulid.ULID, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), submitTimeout)
 	defer cancel()
-	return submit(ctx)
+	return s.submitAll(ctx, jobs)
 }
 
 // submitProblem turns a failure of the spool into an answer.

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,7 +101,18 @@ func TestEnqueueRefuses(t *testing.T) {
 		{"bad percent", "GET", "/api/mtr?ip=%zz", "", nil, 400, codeParameter},
 		{"in query and form", "POST", ok, "ip=203.0.113.8", []string{form}, 400, codeParameter},
 		{"form without its type", "POST", "/api/mtr", "ip=203.0.113.7", nil, 415, codeMedia},
-		{"form of text/plain", "POST", "/api/mtr", "ip=203.0.113.7", []string{"Content-Type: text/plain"}, 415, codeMedia},
+		{"form of text/plain", "POST", "/api/mtr", "ip=203.0.113.7", []string{"Content-Type: text/plain"}, 400, codeTarget},
+		{"macro that nobody filled in", "GET", "/api/mtr?ip={HOST.CONN}", "", nil, 400, codeTarget},
+		{"list, one bad", "POST", "/api/mtr", "203.0.113.7\n203.0.113.8/24\n", []string{"Content-Type: text/plain"}, 400, codeTarget},
+		{"list, one refused", "POST", "/api/mtr", "203.0.113.7\n127.0.0.1\n", []string{"Content-Type: text/plain"}, 403, codePolicy},
+		{"list, empty", "POST", "/api/mtr", "# none\n\n", []string{"Content-Type: text/plain"}, 400, codeBody},
+		{"list, too long", "POST", "/api/mtr", strings.Repeat("203.0.113.7\n", maxJobs+1), []string{"Content-Type: text/plain"}, 400, codeBody},
+		{"list beyond 1 MiB", "POST", "/api/mtr", strings.Repeat("203.0.113.7\n", maxJobsBody/12+1), []string{"Content-Type: text/plain"}, 413, codeTooLarge},
+		{"list and query", "POST", ok, "203.0.113.8\n", []string{"Content-Type: text/plain"}, 400, codeParameter},
+		{"list that waits", "POST", "/api/mtr?wait=3", "203.0.113.7\n203.0.113.8\n", []string{"Content-Type: text/plain"}, 400, codeParameter},
+		{"jobs as a form that waits", "POST", "/api/v1/jobs", "target=203.0.113.7&wait=3", []string{form}, 400, codeParameter},
+		{"jobs as a form with ip", "POST", "/api/v1/jobs", "ip=203.0.113.7", []string{form}, 400, codeParameter},
+		{"jobs without a type", "POST", "/api/v1/jobs", "203.0.113.7", nil, 415, codeMedia},
 		{"JSON at the wrong door", "POST", "/api/mtr", `{"target":"203.0.113.7"}`, []string{js}, 415, codeMedia},
 		{"form beyond 64 KiB", "POST", "/api/mtr", "ip=203.0.113.7&reason=" + strings.Repeat("x", maxForm), []string{form}, 413, codeTooLarge},
 		{"loopback", "GET", "/api/mtr?ip=127.0.0.1", "", nil, 403, codePolicy},
@@ -110,7 +123,7 @@ func TestEnqueueRefuses(t *testing.T) {
 		{"unspecified", "GET", "/api/mtr?ip=::", "", nil, 403, codePolicy},
 		{"denied by [targets]", "GET", "/api/mtr?ip=198.18.5.9", "", nil, 403, codePolicy},
 		{"port outside [serve] ports", "GET", ok + "&protocol=tcp&port=22", "", nil, 403, codePolicy},
-		{"JSON of another type", "POST", "/api/v1/jobs", `{"target":"203.0.113.7"}`, []string{form}, 415, codeMedia},
+		{"JSON of another type", "POST", "/api/v1/jobs", `{"target":"203.0.113.7"}`, []string{form}, 400, codeTarget},
 		{"JSON, unknown key", "POST", "/api/v1/jobs", `{"target":"203.0.113.7","reson":"x"}`, []string{js}, 400, codeBody},
 		{"JSON, two values", "POST", "/api/v1/jobs", `{"target":"203.0.113.7"}{}`, []string{js}, 400, codeBody},
 		{"JSON, no target", "POST", "/api/v1/jobs", `{}`, []string{js}, 400, codeTarget},
@@ -122,7 +135,6 @@ func TestEnqueueRefuses(t *testing.T) {
 		{"batch, empty", "POST", "/api/v1/jobs", `{"jobs":[]}`, []string{js}, 400, codeBody},
 		{"batch, one bad", "POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7"},{"target":"a b"}]}`, []string{js}, 400, codeTarget},
 		{"batch, one refused", "POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7"},{"target":"127.0.0.1"}]}`, []string{js}, 403, codePolicy},
-		{"batch, mixed", "POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7"},{"target":"203.0.113.8","reason":"x"}]}`, []string{js}, 400, codeBody},
 		{"batch, key beside jobs", "POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7"}],"reason":"x"}`, []string{js}, 400, codeBody},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -159,6 +171,104 @@ func TestEnqueueBatch(t *testing.T) {
 			t.Errorf("job %d: answered %+v, in the spool %+v", i, got.Jobs[i], c.Job)
 		}
 	}
+}
+
+// TestEnqueueList: the same targets in every form that a list can have.
+func TestEnqueueList(t *testing.T) {
+	const plain = "Content-Type: text/plain"
+	want := []string{"203.0.113.7", "2001:db8::7", "edge.example.net"}
+	for _, tt := range []struct {
+		name, path, body, header string
+	}{
+		{"plain", "/api/mtr?reason=storm", "203.0.113.7\n# a comment\n\n [2001:DB8::7]\r\nedge.example.net", plain},
+		{"curl --data-binary @file", "/api/mtr?reason=storm", "203.0.113.7\n2001:db8::7\nedge.example.net\n", form},
+		{"plain to /api/v1/jobs", "/api/v1/jobs?reason=storm", "203.0.113.7\n2001:db8::7\nedge.example.net\n", plain},
+		{"form", "/api/v1/jobs", "target=203.0.113.7&target=2001%3Adb8::7&target=edge.example.net&reason=storm", form},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := newNode(t)
+			n.tracing()
+			a := n.do("POST", tt.path, tt.body, tt.header)
+			a.want(t, 202)
+			claims := n.claims()
+			if len(claims) != len(want) {
+				t.Fatalf("%d jobs in the spool, want %d", len(claims), len(want))
+			}
+			at := -1
+			for i, c := range claims {
+				if c.Job.Target != want[i] || c.Job.Reason != "storm" || c.Job.Source != "http" || c.Job.By != "127.0.0.1" {
+					t.Errorf("job %d: %+v", i, c.Job)
+				}
+				place := strings.Index(a.body, n.http.URL+"/r/"+c.ID.String())
+				if place <= at {
+					t.Errorf("the answer does not name job %d in its place:\n%s", i, a.body)
+				}
+				at = place
+			}
+		})
+	}
+}
+
+// TestEnqueueOneInTheBody: curl -d 203.0.113.7 is the shortest command
+// there is, and answers as a query does.
+func TestEnqueueOneInTheBody(t *testing.T) {
+	n := newNode(t)
+	n.tracing()
+	for _, body := range []string{"203.0.113.7", "2001%3Adb8%3A%3A7", "[2001:db8::7]\n"} {
+		a := n.do("POST", "/api/mtr", body, form)
+		a.want(t, 202, " "+n.http.URL+"/r/")
+		if a.Header.Get("Location") == "" || strings.Count(a.body, "\n") != 1 {
+			t.Errorf("body %q: Location %q, answer %q", body, a.Header.Get("Location"), a.body)
+		}
+	}
+}
+
+// TestEnqueueMixed: each job of a batch has options of its own.
+func TestEnqueueMixed(t *testing.T) {
+	n := newNode(t)
+	n.tracing()
+	a := n.do("POST", "/api/v1/jobs", `{"jobs":[{"target":"203.0.113.7","event":"e1"},{"target":"203.0.113.8","event":"e2","tags":{"a":"b"}},{"target":"203.0.113.9","event":"e1"}]}`, "Content-Type: application/json")
+	a.want(t, 202)
+	var got struct {
+		Jobs []struct{ Target, ID string }
+	}
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
+		t.Fatal(err)
+	}
+	byID := map[string]spool.Job{}
+	for _, c := range n.claims() {
+		byID[c.ID.String()] = c.Job
+	}
+	if len(got.Jobs) != 3 || len(byID) != 3 {
+		t.Fatalf("%d answered, %d in the spool, want 3", len(got.Jobs), len(byID))
+	}
+	for i, event := range []string{"e1", "e2", "e1"} {
+		if j := byID[got.Jobs[i].ID]; j.Target != got.Jobs[i].Target || j.Event != event || (j.Tags["a"] == "b") != (i == 1) {
+			t.Errorf("job %d: answered %+v, in the spool %+v", i, got.Jobs[i], j)
+		}
+	}
+}
+
+// halfFull takes jobs of their own and refuses batches.
+type halfFull struct{ *spool.Spool }
+
+func (halfFull) SubmitBatch(context.Context, spool.Job, []string) ([]ulid.ULID, error) {
+	return nil, spool.ErrFull
+}
+
+// TestEnqueueHalf: when the disk fills up in the middle of a mixed
+// batch, the answer names what was accepted.
+func TestEnqueueHalf(t *testing.T) {
+	n := newNode(t)
+	n.Spool = halfFull{n.spool}
+	body := `{"jobs":[{"target":"203.0.113.7"},{"target":"203.0.113.8","event":"alone"},{"target":"203.0.113.9"}]}`
+	a := n.do("POST", "/api/v1/jobs", body, "Content-Type: application/json", "Accept: application/json")
+	a.want(t, 507, codeFull)
+	claims := n.claims()
+	if len(claims) != 1 || claims[0].Job.Target != "203.0.113.8" {
+		t.Fatalf("in the spool: %+v", claims)
+	}
+	a.want(t, 507, `"accepted":["`+claims[0].ID.String()+`"]`)
 }
 
 // TestPortLeftOpen: run fills it in from its configuration and asks the
@@ -291,4 +401,40 @@ type countedHas struct {
 func (c *countedHas) Has(id ulid.ULID) (bool, error) {
 	c.n.Add(1)
 	return c.Archive.Has(id)
+}
+
+// FuzzJobs: whatever a body holds, in whichever form, what is accepted
+// is a job that the spool takes, and nothing is a fault of ours.
+func FuzzJobs(f *testing.F) {
+	for _, s := range []string{`{"target":"203.0.113.7"}`, `{"jobs":[{"target":"203.0.113.7","tags":{"a":"b"}},{"target":"::1","port":1}]}`, `{"target":1}`, `{}`, `[]`, "{",
+		"203.0.113.7\n# x\n[2001:db8::7]\n", "target=203.0.113.7&target=a.b&reason=x", "target=%zz", "203.0.113.7%0a::1", "\x00\xff", `{"jobs":[],"jobs":[{}]}`} {
+		f.Add(s)
+	}
+	sp, err := spool.Open(f.TempDir(), spool.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := newSite(&Server{Spool: sp, Now: time.Now})
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, media := range []string{appJSON, "text/plain", "application/x-www-form-urlencoded"} {
+			r := httptest.NewRequest("POST", "http://127.0.0.1/api/v1/jobs", strings.NewReader(body))
+			r.Header.Set("Content-Type", media)
+			read := s.readJobs
+			if media != appJSON {
+				read = func(w http.ResponseWriter, r *http.Request) (asked, *problem) { return s.readAsked(w, r, "target") }
+			}
+			a, p := read(httptest.NewRecorder(), r)
+			if (p == nil) != (len(a.jobs) > 0) {
+				t.Fatalf("%s %q: %d jobs and problem %+v", media, body, len(a.jobs), p)
+			}
+			if p != nil && p.status >= 500 {
+				t.Errorf("%s %q: %+v", media, body, p)
+			}
+			for _, j := range a.jobs {
+				if err := j.Validate(); err != nil {
+					t.Errorf("%s %q: accepted, but %v", media, body, err)
+				}
+			}
+		}
+	})
 }

@@ -26,6 +26,7 @@ type node struct {
 	queue   *spool.Queue // claims jobs as run does
 	archive string       // directory
 	http    *httptest.Server
+	plain   bool // ask for bodies as they are, without gzip
 }
 
 func newNode(t *testing.T, change ...func(*Server)) *node {
@@ -46,9 +47,9 @@ func newNode(t *testing.T, change ...func(*Server)) *node {
 	})
 	n := &node{t: t, spool: sp, archive: dir, Server: &Server{
 		Spool: sp, Archive: ar,
-		Policy:    trace.Policy{Ports: []trace.PortRange{{Low: 80, High: 80}, {Low: 443, High: 443}, {Low: 33434, High: 33534}}, Deny: prefixes("198.18.5.0/24")},
-		AllowFrom: prefixes("127.0.0.0/8", "::1/128"),
-		Node:      "hk1", Version: "0.1.0",
+		Policy: trace.Policy{Ports: []trace.PortRange{{Low: 80, High: 80}, {Low: 443, High: 443}, {Low: 33434, High: 33534}}, Deny: prefixes("198.18.5.0/24")},
+		Access: Access{AllowFrom: prefixes("127.0.0.0/8", "::1/128")},
+		Node:   "hk1", Version: "0.1.0",
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Now: time.Now,
 	}}
@@ -121,6 +122,9 @@ func (n *node) do(method, path, body string, header ...string) answer {
 			continue
 		}
 		req.Header.Add(name, value)
+	}
+	if n.plain {
+		req.Header.Set("Accept-Encoding", "identity")
 	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -11,8 +12,12 @@ import (
 	"github.com/mtrq/mtrq/spool"
 )
 
-// latestRows is how many reports the first page shows.
-const latestRows = 20
+const (
+	homeRows      = 10             // of each list of the first page
+	homeIncidents = 8              // that are over
+	worstSince    = 24 * time.Hour // of the reports with the most loss
+	homeRefresh   = 10             // seconds
+)
 
 type homePage struct {
 	head
@@ -22,133 +27,234 @@ type homePage struct {
 	LongLook, FirstLook, Queued, Waiting,
 	Limit int
 	Health      []healthLine
+	Watch       *watchView // nil: no watchdog has said anything
+	Open        []incidentRow
+	Past        []incidentRow
+	Worst       []row
 	LatestTitle string
+	LatestURL   string
 	Rows        []row
-	Months      []month
+	Year        yearView
 	Base        string
+	days        []archive.Date
 }
 
 type healthLine struct{ What, Hint string }
 
-type month struct {
-	Name string // 2026-11
-	Days []monthDay
+// watchView is the watched targets by state.
+type watchView struct {
+	Stale  bool
+	At     stamp
+	Total  string
+	States []watchCount
 }
 
-type monthDay struct{ Date, Number, URL string }
+type watchCount struct{ Name, Count, Mark string }
 
-// home says whether somebody traces, what came last, and which days
-// there are.
+// home says what is wrong now, what was lately, and which days there are.
 func (s *site) home(w http.ResponseWriter, r *http.Request) {
+	form := formatOf(r)
+	if form == formatHTML {
+		s.homeHTML(w, r)
+		return
+	}
 	p, pr := s.homePage(r)
 	if pr != nil {
 		s.fail(w, r, pr)
 		return
 	}
-	switch formatOf(r) {
-	case formatHTML:
-		s.page(w, r, http.StatusOK, "home.html", p)
+	switch form {
 	case formatJSON:
-		s.sendJSON(w, r, http.StatusOK, homeJSON{Node: s.Node, Version: s.Version, Tracing: p.Tracing, Note: p.Why, Days: p.days()})
+		s.sendJSON(w, r, http.StatusOK, homeJSON{Node: s.Node, Version: s.Version, Tracing: p.Tracing, Note: p.Why, Open: s.openIncidents(), Days: dayNames(p.days)})
 	default:
-		s.send(w, r, http.StatusOK, textPlain, p.text())
+		s.send(w, r, http.StatusOK, textPlain, p.text(s))
 	}
 }
 
+// homeHTML answers with the page that most people have open all day.
+func (s *site) homeHTML(w http.ResponseWriter, r *http.Request) {
+	var pr *problem
+	body, err := s.brief.get(s.tagOf(r, "home"), s.hub.version(), s.Now(), func() ([]byte, error) {
+		p, failed := s.homePage(r)
+		if failed != nil {
+			pr = failed
+			return nil, errNoPage
+		}
+		p.Section, p.Live, p.Refresh = "start", homeTopic, homeRefresh
+		return s.render(p.Lang, "home.html", p)
+	})
+	switch {
+	case pr != nil:
+		s.fail(w, r, pr)
+	case err != nil:
+		s.pageFault(w, r, err)
+	default:
+		s.sendCached(w, r, textHTML, cacheAsk, body)
+	}
+}
+
+// errNoPage says that a problem is answered in place of a page.
+var errNoPage = errors.New("no page")
+
 type homeJSON struct {
-	Node    string   `json:"node"`
-	Version string   `json:"version"`
-	Tracing bool     `json:"tracing"`
-	Note    string   `json:"note,omitempty"`
-	Days    []string `json:"days"`
+	Node    string                  `json:"node"`
+	Version string                  `json:"version"`
+	Tracing bool                    `json:"tracing"`
+	Note    string                  `json:"note,omitempty"`
+	Open    []archive.IncidentEntry `json:"open"`
+	Days    []string                `json:"days"`
 }
 
 func (s *site) homePage(r *http.Request) (homePage, *problem) {
-	p := homePage{head: s.head("reports"), Base: baseURL(r, s.PublicURL)}
-	var st spool.RunState
-	st, p.Tracing, p.Why = s.Spool.RunState(s.Now())
-	p.LongLook, p.FirstLook, p.Queued, p.Waiting, p.Limit = st.Jobs.LongLook, st.Jobs.FirstLook, st.Jobs.Queued, st.Jobs.Waiting, st.Jobs.Limit
-	if l := st.LatenessMS; l != nil {
-		p.Lateness = fmt.Sprintf("median %s, 99 of 100 within %s", millis(l.P50), millis(l.P99))
-	}
-	if p.Tracing {
-		for _, h := range st.Health {
-			if !h.OK {
-				p.Health = append(p.Health, healthLine{clean(h.What), clean(h.Hint)})
-			}
-		}
-	}
+	p := homePage{head: s.head(r, s.Node), Base: baseURL(r, s.PublicURL)}
+	s.nodeState(&p)
+	p.Watch = s.watchView(p.head)
 	days, err := s.Archive.Days()
 	if err != nil {
 		return p, archiveProblem(err)
 	}
-	p.Months = monthsOf(days)
-	if len(days) == 0 {
-		p.LatestTitle = "Reports"
-		return p, nil
+	p.days = days
+	year, pr := s.calendarYear(r, days)
+	if pr != nil {
+		return p, pr
 	}
-	latest := days[0]
-	p.LatestTitle = "Latest, " + latest.String()
-	entries, err := s.Archive.Day(latest)
+	if p.Year, err = s.yearView(p.head, year, days); err != nil {
+		return p, archiveProblem(err)
+	}
+	p.Open = s.incidentRows(p.head, s.openIncidents())
+	past, err := s.past.get(s)
 	if err != nil {
 		return p, archiveProblem(err)
 	}
-	for _, e := range entries[:min(len(entries), latestRows)] {
-		p.Rows = append(p.Rows, s.rowOf(e))
+	p.Past = s.incidentRows(p.head, past)
+	worst, err := s.Archive.Worst(s.Now().Add(-worstSince), homeRows)
+	if err != nil {
+		return p, archiveProblem(err)
 	}
+	for _, e := range worst {
+		if e.Lost != nil && *e.Lost > 0 {
+			p.Worst = append(p.Worst, s.rowOf(p.head, e, true))
+		}
+	}
+	if len(days) == 0 {
+		return p, nil
+	}
+	latest, err := s.Archive.ViewDay(days[0], archive.View{Limit: homeRows})
+	if err != nil {
+		return p, archiveProblem(err)
+	}
+	p.LatestTitle, p.LatestURL = days[0].String(), dayURL(days[0])
+	p.Rows = s.rowsOf(p.head, latest.Entries, false)
 	return p, nil
 }
 
-// monthsOf groups days, which come newest first.
-func monthsOf(days []archive.Date) []month {
-	var out []month
-	for _, d := range days {
-		name := d.String()[:len("2026-11")]
-		if len(out) == 0 || out[len(out)-1].Name != name {
-			out = append(out, month{Name: name})
+// nodeState fills in who traces, and how that goes.
+func (s *site) nodeState(p *homePage) {
+	var st spool.RunState
+	st, p.Tracing, p.Why = s.Spool.RunState(s.Now())
+	p.Why = clean(p.Why)
+	p.LongLook, p.FirstLook, p.Queued, p.Waiting, p.Limit = st.Jobs.LongLook, st.Jobs.FirstLook, st.Jobs.Queued, st.Jobs.Waiting, st.Jobs.Limit
+	if l := st.LatenessMS; l != nil {
+		p.Lateness = p.T("home.lateness", millis(l.P50), millis(l.P99))
+	}
+	if !p.Tracing {
+		return
+	}
+	for _, h := range st.Health {
+		if !h.OK {
+			p.Health = append(p.Health, healthLine{clean(h.What), clean(h.Hint)})
 		}
-		m := &out[len(out)-1]
-		m.Days = append(m.Days, monthDay{d.String(), strconv.Itoa(d.Day), dayURL(d)})
+	}
+}
+
+func (s *site) watchView(h head) *watchView {
+	st, _ := s.watchState()
+	if st == nil {
+		return nil
+	}
+	t := st.Totals
+	age := s.Now().Sub(st.At)
+	v := &watchView{At: s.stamp(st.At), Stale: age > watchStale || age < -watchStale, Total: count(t.Targets)}
+	for _, c := range []struct {
+		key  string
+		n    int
+		mark string
+	}{{"ok", t.OK, "ok"}, {"lossy", t.Lossy, "bad"}, {"slow", t.Slow, "warn"}, {"suspect", t.Suspect, "warn"}, {"silent", t.Silent, ""},
+		{"new", t.New, ""}, {"paused", t.Paused, ""}, {"unresolved", t.Unresolved, "warn"}} {
+		if c.n > 0 || c.key == "ok" || c.key == "lossy" {
+			if c.n == 0 {
+				c.mark = ""
+			}
+			v.States = append(v.States, watchCount{h.T("watch." + c.key), count(c.n), c.mark})
+		}
+	}
+	return v
+}
+
+func dayNames(days []archive.Date) []string {
+	out := make([]string, len(days))
+	for i, d := range days {
+		out[i] = d.String()
 	}
 	return out
 }
 
-func (p homePage) days() []string {
-	out := []string{}
-	for _, m := range p.Months {
-		for _, d := range m.Days {
-			out = append(out, d.Date)
-		}
-	}
-	return out
-}
+// homeDays is how many days the text of the first page lists.
+const homeDays = 30
 
-func (p homePage) text() []byte {
+func (p homePage) text(s *site) []byte {
 	var b bytes.Buffer
+	node := clean(p.Node)
 	if p.Tracing {
-		fmt.Fprintf(&b, "%s: tracing, %d first looks, %d of %d long looks\n", p.Node, p.FirstLook, p.LongLook, p.Limit)
+		fmt.Fprintf(&b, "%s: tracing, %d first looks, %d of %d long looks, %d queued\n", node, p.FirstLook, p.LongLook, p.Limit, p.Queued)
 	} else {
-		fmt.Fprintf(&b, "%s: nobody is tracing: %s\n", p.Node, p.Why)
+		fmt.Fprintf(&b, "%s: nobody is tracing: %s\n", node, p.Why)
 	}
 	for _, h := range p.Health {
 		fmt.Fprintf(&b, "%s: %s\n", h.What, h.Hint)
 	}
-	for _, m := range p.Months {
-		for _, d := range m.Days {
-			fmt.Fprintf(&b, "%s%s\n", p.Base, d.URL)
+	b.WriteString(p.incidentText(s))
+	if len(p.Worst) > 0 {
+		fmt.Fprintf(&b, "\nMost loss in the last 24 hours\n")
+		for _, w := range p.Worst {
+			fmt.Fprintf(&b, "  %s  %5s %%  %-24s  %s%s\n", w.At.ISO, w.Percent, w.Target, p.Base, w.URL)
 		}
+	}
+	if len(p.days) > 0 {
+		fmt.Fprintf(&b, "\nDays with reports\n")
+	}
+	for _, d := range p.days[:min(len(p.days), homeDays)] {
+		fmt.Fprintf(&b, "  %s%s\n", p.Base, dayURL(d))
 	}
 	return b.Bytes()
 }
 
-// millis writes milliseconds as people read them: "2.9 ms", "812 ms", "1.2 s".
-func millis(ms float64) string {
-	d := time.Duration(ms * float64(time.Millisecond))
-	switch {
-	case d >= time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d >= 100*time.Millisecond:
-		return fmt.Sprintf("%.0f ms", ms)
+func (p homePage) incidentText(s *site) string {
+	open := s.openIncidents()
+	if len(open) == 0 {
+		return "no incident is open\n"
 	}
-	return fmt.Sprintf("%.1f ms", ms)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "\n%d open\n", len(open))
+	for i, e := range open {
+		fmt.Fprintf(&b, "  %s  %s%s\n    %s\n", p.Open[i].At.ISO, p.Base, incidentURL(e.ID), clean(e.Sentence))
+	}
+	return b.String()
+}
+
+// calendarYear is the year of the calendar: ?year=2026, else that of today.
+func (s *site) calendarYear(r *http.Request, days []archive.Date) (int, *problem) {
+	now := archive.DateOf(s.Now(), s.Archive.Location()).Year
+	text := r.URL.Query().Get("year")
+	if text == "" {
+		if len(days) > 0 && days[0].Year < now {
+			return days[0].Year, nil // an archive that is kept, of a node that is not
+		}
+		return now, nil
+	}
+	y, err := strconv.Atoi(text)
+	if err != nil || y < 1970 || y > 9999 || len(text) != 4 {
+		return 0, &problem{status: http.StatusBadRequest, code: codeParameter, detail: `parameter "year": ` + short(text) + " is no year", hint: "write it as 2026"}
+	}
+	return y, nil
 }

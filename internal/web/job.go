@@ -116,12 +116,15 @@ func (s *site) jobDone(w http.ResponseWriter, r *http.Request, e archive.Entry, 
 func (s *site) jobRunning(w http.ResponseWriter, r *http.Request, rep *report.Report, form format) {
 	switch form {
 	case formatText:
-		s.send(w, r, http.StatusOK, textPlain, []byte(report.Text(rep)))
+		s.send(w, r, http.StatusOK, textPlain, []byte(report.Text(s.inZone(rep))))
 	case formatJSON:
 		s.sendJSON(w, r, http.StatusOK, rep)
+	case formatSVG:
+		s.send(w, r, http.StatusOK, appSVG, report.SVG(s.inZone(rep)))
 	default:
-		p := s.reportPage(rep)
-		p.Refresh = refreshSeconds
+		p := s.reportPage(r, rep)
+		p.ID = rep.Evidence.Requests[0].ID.String()
+		p.Refresh, p.Live = refreshSeconds, "report="+p.ID
 		if _, tracing, why := s.Spool.RunState(s.Now()); !tracing {
 			p.Stalled = clean(why)
 		}
@@ -131,20 +134,23 @@ func (s *site) jobRunning(w http.ResponseWriter, r *http.Request, rep *report.Re
 
 type jobPage struct {
 	head
-	ID, Heading, Sentence, Class string
+	ID, Heading, Class string
+	Says               string // in the language of the page
+	Sentence           string // the same in English, for text
 }
 
 func (s *site) jobWaiting(w http.ResponseWriter, r *http.Request, id ulid.ULID, form format) {
 	_, tracing, why := s.Spool.RunState(s.Now())
-	p := jobPage{head: s.head("waiting"), ID: id.String(), Heading: "Accepted", Class: "ok",
+	p := jobPage{head: s.head(r, langOf(r).Say("job.title")), ID: id.String(), Class: "ok",
 		Sentence: "This request waits for its first probe."}
+	p.Heading, p.Says = p.T("job.accepted"), p.T("job.waits")
 	if !tracing {
-		p.Class = "bad"
+		p.Class, p.Says = "bad", p.T("job.nobody", clean(why))
 		p.Sentence = "This request is accepted, but nobody is tracing: " + clean(why) + ". It will be traced when mtrq run is back."
 	}
 	switch form {
 	case formatHTML:
-		p.Refresh = refreshSeconds
+		p.Refresh, p.Live = refreshSeconds, "report="+p.ID
 		s.page(w, r, http.StatusOK, "job.html", p)
 	case formatJSON:
 		s.sendJSON(w, r, http.StatusOK, struct {
@@ -182,7 +188,7 @@ func (s *site) waitAndSend(w http.ResponseWriter, r *http.Request, id ulid.ULID,
 	if form == formatHTML {
 		form = formatText
 	}
-	body, contentType, err := s.renderArchived(e, form)
+	body, err := s.renderArchived(r, e, form)
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return true
@@ -191,7 +197,7 @@ func (s *site) waitAndSend(w http.ResponseWriter, r *http.Request, id ulid.ULID,
 	if form == formatText {
 		body = append([]byte(ok.lines()), body...)
 	}
-	s.send(w, r, http.StatusOK, contentType, body)
+	s.send(w, r, http.StatusOK, typeOf(form), body)
 	return true
 }
 

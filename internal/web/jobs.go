@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"mime"
 	"net/http"
 	"net/netip"
-	"reflect"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -43,140 +41,110 @@ type wireJob struct {
 	Tags     map[string]string `json:"tags"`
 }
 
-// apiJobs takes one job, or {"jobs":[…]} of up to 1,000. It answers 202
-// with {"id","url","tracing"}, or {"jobs":[{"target","id","url"},…]} in
-// the order given. A batch is accepted whole or not at all.
+// apiJobs takes one job, or {"jobs":[…]} of up to 1,000, or the same as
+// a form (target=, given once or often) or a list of targets, one a line.
+// It answers 202 with {"id","url","tracing"}, or {"jobs":[{"target",
+// "id","url"},…]} in the order given. Of a batch whose jobs differ only
+// in their target all are accepted or none.
 func (s *site) apiJobs(w http.ResponseWriter, r *http.Request, who client) {
-	jobs, single, p := readJobs(w, r)
-	if p != nil {
-		s.fail(w, r, p)
-		return
-	}
-	for i := range jobs {
-		p := jobProblem(jobs[i].Validate())
-		if p == nil {
-			p = s.refusal(jobs[i])
-		}
-		if p != nil {
-			if !single {
-				p.detail = fmt.Sprintf("jobs[%d]: %s", i, p.detail)
-				p.hint = "no job of the batch was accepted; mend this one and send all again"
+	begun := time.Now()
+	read := s.readJobs
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && media != appJSON {
+		read = func(w http.ResponseWriter, r *http.Request) (asked, *problem) {
+			a, p := s.readAsked(w, r, "target")
+			if p == nil && a.wait > 0 {
+				p = &problem{status: http.StatusBadRequest, code: codeParameter,
+					detail: "wait is not for /api/v1/jobs", hint: "ask for /api/v1/jobs/ID?wait=40 then, or use /api/mtr"}
 			}
-			s.fail(w, r, p)
-			return
+			return a, p
 		}
-		jobs[i].Source, jobs[i].By = "http", who.String()
 	}
-	ids, err := submitted(r, func(ctx context.Context) ([]ulid.ULID, error) { return s.submitAll(ctx, jobs) })
-	if err != nil {
-		s.fail(w, r, submitProblem(err))
+	a, p := read(w, r)
+	var ids []ulid.ULID
+	if p == nil {
+		ids, p = s.take(r, who, a, begun)
+	}
+	if p != nil {
+		s.refuse(w, r, p)
 		return
 	}
-	if single {
-		ok := s.accepted(r, ids[0])
-		w.Header().Set("Location", "/r/"+ok.ID)
-		s.sendJSON(w, r, http.StatusAccepted, ok)
+	if a.many {
+		s.sendMany(w, r, a.jobs, ids, true)
 		return
-	}
-	type one struct {
-		Target string `json:"target"`
-		ID     string `json:"id"`
-		URL    string `json:"url"`
-	}
-	answer := struct {
-		Jobs    []one  `json:"jobs"`
-		Tracing bool   `json:"tracing"`
-		Note    string `json:"note,omitempty"`
-	}{}
-	for i, id := range ids {
-		ok := accepted{ID: id.String(), URL: baseURL(r, s.PublicURL) + "/r/" + id.String()}
-		answer.Jobs = append(answer.Jobs, one{jobs[i].Target, ok.ID, ok.URL})
 	}
 	ok := s.accepted(r, ids[0])
-	answer.Tracing, answer.Note = ok.Tracing, ok.Note
-	s.sendJSON(w, r, http.StatusAccepted, answer)
+	w.Header().Set("Location", "/r/"+ok.ID)
+	s.sendJSON(w, r, http.StatusAccepted, ok)
 }
 
-// submitAll makes one file of jobs that differ only in their target: one
-// sync, whole or not at all. That is the only batch the spool has, so
-// readJobs lets no other through.
-func (s *site) submitAll(ctx context.Context, jobs []spool.Job) ([]ulid.ULID, error) {
-	if len(jobs) == 1 {
-		id, err := s.Spool.Submit(ctx, jobs[0])
-		return []ulid.ULID{id}, err
-	}
-	targets := make([]string, len(jobs))
-	for i, j := range jobs {
-		targets[i] = j.Target
-	}
-	options := jobs[0]
-	options.Target = ""
-	return s.Spool.SubmitBatch(ctx, options, targets)
-}
-
-// readJobs reads the body. single says that it was one job, not a list.
-func readJobs(w http.ResponseWriter, r *http.Request) (jobs []spool.Job, single bool, p *problem) {
+// readJobs reads a body of JSON.
+func (s *site) readJobs(w http.ResponseWriter, r *http.Request) (asked, *problem) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != appJSON {
-		return nil, false, &problem{status: http.StatusUnsupportedMediaType, code: codeMedia,
+		return asked{}, &problem{status: http.StatusUnsupportedMediaType, code: codeMedia,
 			detail: "Content-Type is " + short(r.Header.Get("Content-Type")), hint: "send application/json"}
 	}
 	if r.URL.RawQuery != "" {
-		return nil, false, &problem{status: http.StatusBadRequest, code: codeParameter,
-			detail: "/api/v1/jobs takes no parameters", hint: "put them into the body, or use /api/mtr"}
+		return asked{}, &problem{status: http.StatusBadRequest, code: codeParameter,
+			detail: "/api/v1/jobs takes no parameters beside JSON", hint: "put them into the body, or use /api/mtr"}
 	}
-	body, p := readBody(w, r, maxJobsBody)
+	body, p := s.readBody(w, r, maxJobsBody)
 	if p != nil {
-		return nil, false, p
+		return asked{}, p
 	}
-	bad := func(format string, args ...any) *problem {
-		return &problem{status: http.StatusBadRequest, code: codeBody, detail: fmt.Sprintf(format, args...),
+	bad := func(format string, args ...any) (asked, *problem) {
+		return asked{}, &problem{status: http.StatusBadRequest, code: codeBody, detail: fmt.Sprintf(format, args...),
 			hint: `send {"target":"203.0.113.7"}, or {"jobs":[{"target":"203.0.113.7"},…]}`}
 	}
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(body, &top); err != nil {
-		return nil, false, bad("the body is no JSON object: %v", err)
+		return bad("the body is no JSON object: %v", err)
 	}
 	list, isList := top["jobs"]
 	if !isList {
 		var one wireJob
 		if err := strictJSON(body, &one); err != nil {
-			return nil, true, bad("%v", err)
+			return bad("%v", err)
 		}
-		j, err := one.job()
-		if err != nil {
-			return nil, true, jobProblem(err)
+		j, p := one.checked()
+		if p != nil {
+			return asked{}, p
 		}
-		return []spool.Job{j}, true, nil
+		return asked{jobs: []spool.Job{j}}, nil
 	}
 	if len(top) != 1 {
-		return nil, false, bad("beside jobs nothing else is allowed")
+		return bad("beside jobs nothing else is allowed")
 	}
 	var wire []wireJob
 	if err := strictJSON(list, &wire); err != nil {
-		return nil, false, bad("jobs: %v", err)
+		return bad("jobs: %v", err)
 	}
 	if len(wire) == 0 || len(wire) > maxJobs {
-		return nil, false, bad("jobs has %d entries: allowed are 1 to %d", len(wire), maxJobs)
+		return bad("jobs has %d entries: allowed are 1 to %d", len(wire), maxJobs)
 	}
+	a := asked{many: true}
 	for i, wj := range wire {
-		j, err := wj.job()
-		if err != nil {
-			p := jobProblem(err)
+		j, p := wj.checked()
+		if p != nil {
 			p.detail = fmt.Sprintf("jobs[%d]: %s", i, p.detail)
-			return nil, false, p
+			p.hint = "no job of the batch was accepted; mend this one and send all again"
+			return asked{}, p
 		}
-		if i > 0 && !sameOptions(j, jobs[0]) {
-			return nil, false, bad("jobs[%d] differs from jobs[0] in more than its target: send it in a request of its own", i)
-		}
-		jobs = append(jobs, j)
+		a.jobs = append(a.jobs, j)
 	}
-	return jobs, false, nil
+	return a, nil
 }
 
-func sameOptions(a, b spool.Job) bool {
-	a.Target, b.Target = "", ""
-	return reflect.DeepEqual(a, b)
+// checked gives the job in the spool's terms, or what is wrong with it.
+func (wj wireJob) checked() (spool.Job, *problem) {
+	j, err := wj.job()
+	if err == nil {
+		err = j.Validate()
+	}
+	if err != nil {
+		return spool.Job{}, jobProblem(err)
+	}
+	return j, nil
 }
 
 // strictJSON decodes one value and nothing after it; a key that the

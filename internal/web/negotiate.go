@@ -14,17 +14,24 @@ const (
 	formatText format = "text/plain"
 	formatHTML format = "text/html"
 	formatJSON format = "application/json"
+	formatCSV  format = "text/csv"
+	formatSVG  format = "image/svg+xml"
 )
 
 // offers, the one we like best first: what curl gets, who takes all.
 var offers = []format{formatText, formatHTML, formatJSON}
+
+// listOffers are those of a list.
+var listOffers = append(offers[:len(offers):len(offers)], formatCSV)
 
 // formatOf picks the form of an answer by the request's Accept (RFC
 // 9110, section 12.5.1): the highest q, then the one named most
 // exactly, then the one named first. A browser names text/html, a
 // program application/json; curl's */* gets text. What accepts none of
 // ours gets text too: that says more than 406 does.
-func formatOf(r *http.Request) format {
+func formatOf(r *http.Request) format { return formatAmong(r, offers) }
+
+func formatAmong(r *http.Request, offers []format) format {
 	type mark struct {
 		q, exact float64
 		place    int

@@ -7,49 +7,74 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"path"
+
+	"github.com/mtrq/mtrq/internal/web/words"
 )
 
 //go:embed pages
 var pageFiles embed.FS
 
-// pages are the templates and the style sheet, read once.
+// pages are the templates in each language and the files that they load,
+// read once.
 type pages struct {
-	templates *template.Template
-	style     []byte
-	styleTag  string // names this version of the style sheet in its URL
+	templates map[words.Lang]*template.Template
+	assets    map[string]asset // by name: "style.css"
+	tag       string           // of all of them: changes when any page would look different
+}
+
+// An asset is a file that a page loads. Its URL has its tag, so that it
+// may be kept for ever.
+type asset struct {
+	body      []byte
+	mediaType string
+	tag       string
+}
+
+// assetTypes are the files that are served, by their ending.
+var assetTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
 }
 
 // parsePages panics where an embedded file is broken: no test would have passed.
 func parsePages() *pages {
-	style, err := pageFiles.ReadFile("pages/style.css")
+	p := &pages{templates: map[words.Lang]*template.Template{}, assets: map[string]asset{}}
+	entries, err := pageFiles.ReadDir("pages")
 	if err != nil {
 		panic(err)
 	}
-	sum := sha256.Sum256(style)
-	return &pages{
-		templates: template.Must(template.ParseFS(pageFiles, "pages/*.html")),
-		style:     style,
-		styleTag:  hex.EncodeToString(sum[:6]),
+	all := sha256.New()
+	for _, e := range entries {
+		body, err := pageFiles.ReadFile("pages/" + e.Name())
+		if err != nil {
+			panic(err)
+		}
+		all.Write(body)
+		if mediaType := assetTypes[path.Ext(e.Name())]; mediaType != "" {
+			sum := sha256.Sum256(body)
+			p.assets[e.Name()] = asset{body, mediaType, hex.EncodeToString(sum[:6])}
+		}
 	}
-}
-
-// head is what every page begins with.
-type head struct {
-	Title    string
-	Node     string
-	Version  string
-	StyleTag string
-	Refresh  int // seconds until the browser asks again; 0: it does not
-}
-
-func (s *site) head(title string) head {
-	return head{Title: clean(title), Node: clean(s.Node), Version: s.Version, StyleTag: s.pages.styleTag}
+	for _, l := range words.All {
+		funcs := template.FuncMap{
+			"t":     l.Say,
+			"asset": func(name string) string { return "/assets/" + name + "?v=" + p.assets[name].tag },
+		}
+		p.templates[l] = template.Must(template.New("").Funcs(funcs).ParseFS(pageFiles, "pages/*.html"))
+		for _, k := range l.Keys() {
+			all.Write([]byte(l.Say(k)))
+		}
+	}
+	p.tag = hex.EncodeToString(all.Sum(nil)[:6])
+	return p
 }
 
 // render gives a whole page or an error, never half of one.
-func (s *site) render(name string, data any) ([]byte, error) {
+func (s *site) render(l words.Lang, name string, data any) ([]byte, error) {
 	var b bytes.Buffer
-	if err := s.pages.templates.ExecuteTemplate(&b, name, data); err != nil {
+	if err := s.pages.templates[l].ExecuteTemplate(&b, name, data); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
@@ -57,18 +82,38 @@ func (s *site) render(name string, data any) ([]byte, error) {
 
 // page answers with a page that is not kept.
 func (s *site) page(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
-	body, err := s.render(name, data)
+	body, err := s.render(langOf(r), name, data)
 	if err != nil {
-		s.Log.ErrorContext(r.Context(), "page cannot be made", "path", r.URL.Path, "err", err)
-		s.send(w, r, http.StatusInternalServerError, textPlain, []byte("mtrq: "+codeInternal+": the page cannot be made\n"))
+		s.pageFault(w, r, err)
 		return
 	}
 	s.send(w, r, status, textHTML, body)
 }
 
-// style serves the style sheet. Its URL changes with its content.
-func (s *site) style(w http.ResponseWriter, r *http.Request) {
-	s.sendCached(w, r, "text/css; charset=utf-8", cacheForever, s.pages.style)
+// pageCached answers with a page that the browser keeps and asks about
+// before each use.
+func (s *site) pageCached(w http.ResponseWriter, r *http.Request, name string, data any) {
+	body, err := s.render(langOf(r), name, data)
+	if err != nil {
+		s.pageFault(w, r, err)
+		return
+	}
+	s.sendCached(w, r, textHTML, cacheAsk, body)
+}
+
+func (s *site) pageFault(w http.ResponseWriter, r *http.Request, err error) {
+	s.Log.ErrorContext(r.Context(), "page cannot be made", "path", r.URL.Path, "err", err)
+	s.send(w, r, http.StatusInternalServerError, textPlain, []byte("mtrq: "+codeInternal+": the page cannot be made\n"))
+}
+
+// assetFile serves what pages load.
+func (s *site) assetFile(w http.ResponseWriter, r *http.Request) {
+	a, ok := s.pages.assets[r.PathValue("name")]
+	if !ok {
+		s.notFound(w, r)
+		return
+	}
+	s.sendCached(w, r, a.mediaType, cacheForever, a.body)
 }
 
 const (

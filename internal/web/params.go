@@ -3,8 +3,6 @@ package web
 import (
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,16 +26,19 @@ type ask struct {
 	wait time.Duration // how long to wait for the report; 0 is not at all
 }
 
-// askParams are the parameters of /api/mtr. All but tag stand once.
-var askParams = []string{"ip", "reason", "event", "protocol", "port", "size", "tos", "family", "interval", "rounds", "max_ttl", "tag", "wait"}
+// optionParams are the parameters beside the target. All but tag stand once.
+const optionParams = "reason event protocol port size tos family interval rounds max_ttl tag wait"
 
 // parseAsk reads the parameters of /api/mtr. A name that it does not
 // know and a parameter given twice are errors: what is ignored in
 // silence is found out when the evidence is missing. The error lists
 // all faults.
-func parseAsk(v url.Values) (ask, *problem) {
+func parseAsk(v url.Values) (ask, *problem) { return askOf(v, "ip") }
+
+// askOf reads parameters of which the one with this name is the target.
+func askOf(v url.Values, name string) (ask, *problem) {
 	var a ask
-	p := paramReader{values: v}
+	p := paramReader{values: v, name: name, known: append([]string{name}, strings.Fields(optionParams)...)}
 	p.unknown()
 	a.job.Target = p.target()
 	a.job.Reason = p.text("reason")
@@ -65,6 +66,8 @@ func parseAsk(v url.Values) (ask, *problem) {
 // code, and every fault's words.
 type paramReader struct {
 	values  url.Values
+	name    string   // of the target
+	known   []string // all that there are
 	problem *problem
 }
 
@@ -80,13 +83,13 @@ func (p *paramReader) fault(code, hint, format string, args ...any) {
 func (p *paramReader) unknown() {
 	var names []string
 	for name := range p.values {
-		if !slices.Contains(askParams, name) {
+		if !slices.Contains(p.known, name) {
 			names = append(names, short(name))
 		}
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		p.fault(codeParameter, "known are "+strings.Join(askParams, ", "), "parameter %s is unknown", name)
+		p.fault(codeParameter, "known are "+strings.Join(p.known, ", "), "parameter %s is unknown", name)
 	}
 }
 
@@ -119,20 +122,26 @@ func (p *paramReader) word(name string) string {
 }
 
 func (p *paramReader) target() string {
-	s, ok := p.one("ip")
+	s, ok := p.one(p.name)
 	switch {
-	case !ok && len(p.values["ip"]) > 1:
+	case !ok && len(p.values[p.name]) > 1:
 		return ""
 	case !ok:
-		p.fault(codeTarget, "ask for /api/mtr?ip=203.0.113.7", "parameter ip is missing")
+		p.fault(codeTarget, "ask for /api/mtr?ip=203.0.113.7", "parameter %s is missing", p.name)
 		return ""
 	case s == "":
-		p.fault(codeTarget, "in a Zabbix command use {HOST.CONN}: {HOST.IP} is empty for an interface that has only a DNS name", "parameter ip is empty")
+		p.fault(codeTarget, "in a Zabbix command use {HOST.CONN}: {HOST.IP} is empty for an interface that has only a DNS name", "parameter %s is empty", p.name)
+		return ""
+	case strings.HasPrefix(s, `{"`):
+		p.fault(codeTarget, "send JSON to /api/v1/jobs, with Content-Type: application/json", "%s %s is JSON", p.name, short(s))
+		return ""
+	case strings.ContainsAny(s, "{}"):
+		p.fault(codeTarget, "the sender did not put a value in its place: in Zabbix, {HOST.CONN} is filled in where the command belongs to an action or a script on a host", "%s %s is a macro", p.name, short(s))
 		return ""
 	}
 	canonical, err := spool.ParseTarget(s)
 	if err != nil {
-		p.fault(codeTarget, "give one IPv4 address, IPv6 address or host name", "ip %s %s", short(s), err)
+		p.fault(codeTarget, "give one IPv4 address, IPv6 address or host name", "%s %s %s", p.name, short(s), err)
 		return ""
 	}
 	return canonical
@@ -193,55 +202,4 @@ func jobProblem(err error) *problem {
 		p.code = codeTarget
 	}
 	return p
-}
-
-// formValues gives the parameters of a request: those of the query, and
-// for POST those of a form in the body. They are one list: what stands
-// in both stands twice.
-func formValues(w http.ResponseWriter, r *http.Request) (url.Values, *problem) {
-	bad := func(err error) *problem {
-		return &problem{status: http.StatusBadRequest, code: codeParameter,
-			detail: "parameters cannot be read: " + err.Error(),
-			hint:   "write name=value joined by &, with %25 for %, %26 for & and %2B for +"}
-	}
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, bad(err)
-	}
-	if r.Method != http.MethodPost {
-		return values, nil
-	}
-	body, pr := readBody(w, r, maxForm)
-	if pr != nil || len(body) == 0 {
-		return values, pr
-	}
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, &problem{status: http.StatusUnsupportedMediaType, code: codeMedia,
-			detail: "the body is no form: Content-Type is " + short(r.Header.Get("Content-Type")),
-			hint:   "send application/x-www-form-urlencoded (curl -d), or JSON to /api/v1/jobs"}
-	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, bad(err)
-	}
-	for name, vs := range form {
-		values[name] = append(values[name], vs...)
-	}
-	return values, nil
-}
-
-// readBody reads a whole body of at most limit bytes.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *problem) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var tooLong *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLong):
-		return nil, &problem{status: http.StatusRequestEntityTooLarge, code: codeTooLarge,
-			detail: fmt.Sprintf("the body is longer than %d bytes", limit)}
-	case err != nil:
-		return nil, &problem{status: http.StatusBadRequest, code: codeBody,
-			detail: "the body ended early: " + err.Error()}
-	}
-	return body, nil
 }

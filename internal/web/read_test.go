@@ -30,6 +30,7 @@ func TestReport(t *testing.T) {
 	id := newID(noon)
 	n.archived(sample(id, noon))
 	place := "/2026/11/23/" + id.String()
+	n.plain = true // what gzip does to tags and lengths has a test of its own
 	for _, tt := range []struct {
 		name, path string
 		header     []string
@@ -37,8 +38,9 @@ func TestReport(t *testing.T) {
 		says       []string
 	}{
 		{"curl", place, nil, textPlain, []string{"Loss%", "203.0.113.7"}},
-		{"browser", place, []string{asBrowser}, textHTML, []string{"<h1>203.0.113.7", "Loss%", "loss over 20 %", "zabbix-481516", "GZ-2231", place + ".json"}},
+		{"browser", place, []string{asBrowser}, textHTML, []string{">203.0.113.7</a></h1>", "<table class=\"mtr\">", "Loss%", "loss over 20 %", "zabbix-481516", "GZ-2231", place + ".json"}},
 		{"program", place, []string{asProgram}, appJSON, []string{`"mtrq":`, `"hubs":`}},
+		{"picture", place + ".svg", []string{asBrowser}, appSVG, []string{"<svg", "203.0.113.7"}},
 		{"browser asks for text", place + ".txt", []string{asBrowser}, textPlain, []string{"Loss%"}},
 		{"browser asks for JSON", place + ".json", []string{asBrowser}, appJSON, []string{`"mtrq":`}},
 		{"ID in lower case", strings.ToLower(place), nil, textPlain, []string{"Loss%"}},
@@ -49,7 +51,8 @@ func TestReport(t *testing.T) {
 			if got := a.Header.Get("Content-Type"); got != tt.mediaType {
 				t.Errorf("Content-Type %q, want %q", got, tt.mediaType)
 			}
-			if got := a.Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
+			// The verdict of text and page is that of today's rules.
+			if got := a.Header.Get("Cache-Control"); strings.Contains(got, "immutable") != (tt.mediaType == appJSON) {
 				t.Errorf("Cache-Control %q", got)
 			}
 			if got := a.Header.Get("Vary"); got != "Accept" {
@@ -128,7 +131,7 @@ func TestDay(t *testing.T) {
 	other := noon.AddDate(0, 0, -3)
 	n.archived(sample(first, noon), sample(second, noon.Add(time.Hour)), sample(newID(other), other))
 	page := n.get("/2026/11/23/", asBrowser)
-	page.want(t, 200, "2 reports", "Asia/Hong_Kong", "14:05:32", "15:05:32", "1 of ", "/2026/11/23/"+first.String(), "/2026/11/20/")
+	page.want(t, 200, "2 reports", "Asia/Hong_Kong", "14:05:32", "15:05:32", "1 of 3", "/2026/11/23/"+first.String(), "/2026/11/20/")
 	if strings.Index(page.body, second.String()) > strings.Index(page.body, first.String()) {
 		t.Error("the newest does not stand first")
 	}
@@ -158,38 +161,99 @@ func TestDay(t *testing.T) {
 	}
 	n.get("/2026/11/23/?before="+second.String(), asBrowser).want(t, 200, first.String())
 	n.get("/2026/11/23/?before=x", asBrowser).want(t, 400, codeParameter)
-	n.get("/", asBrowser).want(t, 200, "Nobody is tracing", "Latest, 2026-11-23", "/2026/11/20/")
+	n.get("/", asBrowser).want(t, 200, "Nobody is tracing", "Latest reports, 2026-11-23", "/2026/11/20/")
 	n.get("/").want(t, 200, "nobody is tracing", "/2026/11/20/")
 	n.get("/", asProgram).want(t, 200, `"days":["2026-11-23","2026-11-20"]`, `"tracing":false`)
 }
 
+// TestDayIsParted: a list goes on where the page before it ended, and each
+// report stands on one page.
 func TestDayIsParted(t *testing.T) {
-	var entries []archive.Entry
-	for i := range maxRows + 3 {
-		entries = append(entries, archive.Entry{ID: newID(noon.Add(-time.Duration(i) * time.Second)), At: noon, Asked: "203.0.113.7"})
-	}
 	n := newNode(t)
-	s := newSite(&Server{Archive: fixedDay{n.Archive, entries}, Log: n.Log, Spool: n.spool, Now: n.Now})
-	n.http.Config.Handler = s.handler()
-	page := n.get("/2026/11/23/", asBrowser)
-	page.want(t, 200, fmt.Sprintf("here 1 to %d", maxRows), "?before="+entries[maxRows-1].ID.String())
-	if strings.Count(page.body, "<time") != maxRows {
-		t.Errorf("%d rows, want %d", strings.Count(page.body, "<time"), maxRows)
+	var ids []string
+	for i := range 7 {
+		at := noon.Add(time.Duration(i) * time.Minute)
+		id := newID(at)
+		ids = append(ids, id.String())
+		n.archived(sample(id, at))
 	}
-	next := n.get("/2026/11/23/?before="+entries[maxRows-1].ID.String(), asBrowser)
-	next.want(t, 200, fmt.Sprintf("here %d to %d", maxRows+1, maxRows+3), entries[maxRows+2].ID.String())
-	if strings.Contains(next.body, "?before=") || strings.Count(next.body, "<time") != 3 {
-		t.Errorf("the last page has %d rows", strings.Count(next.body, "<time"))
+	for _, query := range []string{"limit=3", "limit=3&sort=loss", "limit=3&dir=asc", "limit=3&target=203.0.113.7"} {
+		seen := map[string]int{}
+		next := "/2026/11/23/?" + query
+		pages := 0
+		for ; next != "" && pages < 9; pages++ {
+			a := n.get(next, asBrowser)
+			a.want(t, 200)
+			for _, id := range ids {
+				if strings.Contains(a.body, "/2026/11/23/"+id+"\"") {
+					seen[id]++
+				}
+			}
+			if a.Header.Get("Mtrq-Matching") != "7" || a.Header.Get("Mtrq-Total") != "7" {
+				t.Errorf("%s: %q of %q", next, a.Header.Get("Mtrq-Matching"), a.Header.Get("Mtrq-Total"))
+			}
+			before, _, _ := strings.Cut(a.Header.Get("Link"), ">")
+			next = strings.TrimPrefix(before, "<")
+		}
+		if pages != 3 || len(seen) != 7 {
+			t.Errorf("%s: %d pages, %d reports", query, pages, len(seen))
+		}
+		for id, times := range seen {
+			if times != 1 {
+				t.Errorf("%s: %s stands on %d pages", query, id, times)
+			}
+		}
 	}
 }
 
-// fixedDay is an archive whose days all hold the same.
-type fixedDay struct {
-	Archive
-	entries []archive.Entry
+// TestDayForms: the same list in other forms, by ending and by Accept.
+func TestDayForms(t *testing.T) {
+	n := newNode(t)
+	id := newID(noon)
+	n.archived(sample(id, noon, func(q *report.Request) { q.Reason = "=1+1, \"quoted\"" }))
+	for _, tt := range []struct {
+		path, accept, mediaType, says string
+	}{
+		{"/2026/11/23.csv", asBrowser, textCSV, `"'=1+1, ""quoted"""`},
+		{"/2026/11/23/", "Accept: text/csv", textCSV, "time,utc,id"},
+		{"/2026/11/23.txt?loss=0", asBrowser, textPlain, id.String()},
+		{"/2026/11/23.json?verdict=clean", asBrowser, appJSON, "[]"},
+		{"/2026/11/23/?limit=1", "Accept: text/plain", textPlain, id.String()},
+	} {
+		a := n.get(tt.path, tt.accept)
+		a.want(t, 200, tt.says)
+		if got := a.Header.Get("Content-Type"); got != tt.mediaType {
+			t.Errorf("%s: %s, want %s", tt.path, got, tt.mediaType)
+		}
+	}
+	// A form sends its empty fields, too: the address that people see is short.
+	a := n.get("/2026/11/23/?target=&loss=5&verdict=", asBrowser)
+	if a.StatusCode != 303 || a.Header.Get("Location") != "/2026/11/23/?loss=5" {
+		t.Errorf("%s to %q", a.Status, a.Header.Get("Location"))
+	}
 }
 
-func (f fixedDay) Day(archive.Date) ([]archive.Entry, error) { return f.entries, nil }
+// TestBesideReport: from a report to the ones of the same target around it.
+func TestBesideReport(t *testing.T) {
+	n := newNode(t)
+	var places []string
+	for i := range 3 {
+		at := noon.AddDate(0, 0, i)
+		id := newID(at)
+		n.archived(sample(id, at))
+		places = append(places, fmt.Sprintf("/2026/11/%d/%s", 23+i, id))
+	}
+	for _, tt := range []struct{ from, to string }{
+		{places[1] + "/older", places[0]}, {places[1] + "/newer", places[2]},
+		{places[0] + "/older", "/target/203.0.113.7"}, {places[2] + "/newer", "/target/203.0.113.7"},
+	} {
+		a := n.get(tt.from, asBrowser)
+		if a.StatusCode != 302 || a.Header.Get("Location") != tt.to {
+			t.Errorf("%s leads to %s %q, want %q", tt.from, a.Status, a.Header.Get("Location"), tt.to)
+		}
+	}
+	n.get(places[0]+"/sideways", asBrowser).want(t, 404)
+}
 
 // TestRequestFollowed takes a request from accepted to reported and asks
 // at its link all the way.
@@ -242,7 +306,7 @@ func TestRequestFollowed(t *testing.T) {
 	}
 	a := n.get(link)
 	a.want(t, 200, "Loss%")
-	if a.Header.Get("Mtrq-State") != string(jobDone) || !strings.Contains(a.Header.Get("Cache-Control"), "immutable") {
+	if a.Header.Get("Mtrq-State") != string(jobDone) || a.Header.Get("Cache-Control") != cacheAsk {
 		t.Errorf("finished: state %q, Cache-Control %q", a.Header.Get("Mtrq-State"), a.Header.Get("Cache-Control"))
 	}
 }
@@ -268,14 +332,14 @@ func TestHostileWords(t *testing.T) {
 	})
 	rep.Evidence.Error, rep.Evidence.Notes, rep.Evidence.Node.Place = words, []string{words}, words
 	n.archived(rep)
-	for _, path := range []string{"/", "/2026/11/23/", "/2026/11/23/" + id.String()} {
+	for _, path := range []string{"/", "/2026/11/23/", "/2026/11/23/" + id.String(), "/2026/11/23.csv"} {
 		for _, as := range []string{asBrowser, "Accept: text/plain"} {
 			a := n.get(path, as)
 			a.want(t, 200)
 			if strings.ContainsAny(a.body, "\x1b\u202e") {
 				t.Errorf("%s, %s: a control character got through", path, as)
 			}
-			if as == asBrowser && (strings.Contains(a.body, "<script") || strings.Contains(a.body, "<img")) {
+			if as == asBrowser && path != "/2026/11/23.csv" && (strings.Contains(a.body, "<script>") || strings.Contains(a.body, "<img")) {
 				t.Errorf("%s: markup got through:\n%s", path, a.body)
 			}
 		}
@@ -287,7 +351,7 @@ func TestHeaders(t *testing.T) {
 	for _, path := range []string{"/", "/nothing", "/api/mtr?ip=", "/assets/style.css", "/healthz", "/2026/11/23/"} {
 		a := n.get(path, asBrowser)
 		for name, want := range map[string]string{
-			"Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 			"X-Content-Type-Options":  "nosniff",
 			"Referrer-Policy":         "no-referrer",
 		} {
@@ -295,7 +359,7 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: %s %q, want %q", path, name, got, want)
 			}
 		}
-		for _, inline := range []string{"<script", "<style", "style=", "onclick", "javascript:", "http://cdn", "https://"} {
+		for _, inline := range []string{"<script>", "<style", "style=", "onclick", "javascript:", "http://cdn", "https://"} {
 			if strings.Contains(a.body, inline) {
 				t.Errorf("%s: the page has %q", path, inline)
 			}

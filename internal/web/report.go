@@ -2,9 +2,9 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,14 +16,19 @@ import (
 	"github.com/mtrq/mtrq/report"
 )
 
-// formExt takes .txt or .json off the end of a path: a form that is
+// appSVG is what a picture is sent as.
+const appSVG = "image/svg+xml"
+
+// formExt takes .txt, .json or .svg off the end of a path: a form that is
 // asked for by name wins over Accept.
 func formExt(s string, r *http.Request) (name string, f format) {
-	if name, ok := strings.CutSuffix(s, ".txt"); ok {
-		return name, formatText
-	}
-	if name, ok := strings.CutSuffix(s, ".json"); ok {
-		return name, formatJSON
+	switch path.Ext(s) {
+	case ".txt":
+		return strings.TrimSuffix(s, ".txt"), formatText
+	case ".json":
+		return strings.TrimSuffix(s, ".json"), formatJSON
+	case ".svg":
+		return strings.TrimSuffix(s, ".svg"), formatSVG
 	}
 	return s, formatOf(r)
 }
@@ -35,7 +40,7 @@ func parseID(s string) (ulid.ULID, bool) {
 	return id, err == nil
 }
 
-// report answers /2026/11/23/ID, with .txt or .json for that form.
+// report answers /2026/11/23/ID, with .txt, .json or .svg for that form.
 func (s *site) report(w http.ResponseWriter, r *http.Request) {
 	name, form := formExt(r.PathValue("id"), r)
 	day, isDay := dayOf(r)
@@ -44,7 +49,7 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
-	e, err := s.Archive.Find(id.String())
+	e, err := s.found.find(s, id)
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
@@ -57,166 +62,105 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) {
 	s.sendReport(w, r, e, form)
 }
 
-// sendReport sends a finished report. It never changes, so it may be
-// kept for ever.
-func (s *site) sendReport(w http.ResponseWriter, r *http.Request, e archive.Entry, form format) {
-	body, contentType, err := s.renderArchived(e, form)
+// besideReport answers /2026/11/23/ID/older and /newer: it leads to the
+// report of the same target before or after this one, and where there is
+// none to the target. The page of a report so never changes, however many
+// come after it.
+func (s *site) besideReport(w http.ResponseWriter, r *http.Request) {
+	id, isID := parseID(r.PathValue("id"))
+	which := r.PathValue("which")
+	if !isID || which != "older" && which != "newer" {
+		s.notFound(w, r)
+		return
+	}
+	e, err := s.found.find(s, id)
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
 	}
-	s.sendCached(w, r, contentType, cacheForever, body)
+	target := e.Asked
+	if e.Target.IsValid() {
+		target = e.Target.String()
+	}
+	v := archive.View{Limit: 2, Before: e.ID}
+	if which == "newer" {
+		v.Ascending = true
+	}
+	tv, err := s.Archive.ViewTarget(target, time.Time{}, time.Time{}, 0, v)
+	if err != nil {
+		s.fail(w, r, archiveProblem(err))
+		return
+	}
+	to := targetURL(target)
+	for _, other := range tv.Entries {
+		// Requests that share a report have the same page, but for who asked.
+		if other.ID != e.ID && other.File != e.File {
+			to = s.reportURL(other)
+			break
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to, http.StatusFound)
 }
 
-// renderArchived gives the file itself as JSON; text and page are made
-// anew, with the verdict of today's rules.
-func (s *site) renderArchived(e archive.Entry, form format) ([]byte, string, error) {
+// sendReport sends a finished report. Its JSON never changes, so it may
+// be kept for ever; text and page have the verdict of the rules of today
+// and are asked about before each use, which costs no more than their tag.
+func (s *site) sendReport(w http.ResponseWriter, r *http.Request, e archive.Entry, form format) {
+	cache := cacheAsk
 	if form == formatJSON {
-		body, err := s.Archive.JSON(e)
-		return body, appJSON, err
+		cache = cacheForever
+	}
+	tag := s.tagOf(r, "report", e.ID.String(), e.File, string(form), strconv.Itoa(report.RulesVersion))
+	s.keptBody(w, r, typeOf(form), cache, tag, func() ([]byte, error) { return s.renderArchived(r, e, form) })
+}
+
+func typeOf(form format) string {
+	switch form {
+	case formatJSON:
+		return appJSON
+	case formatSVG:
+		return appSVG
+	case formatHTML:
+		return textHTML
+	}
+	return textPlain
+}
+
+// renderArchived gives the file itself as JSON; text, page and picture are
+// made anew, with the verdict of today's rules.
+func (s *site) renderArchived(r *http.Request, e archive.Entry, form format) ([]byte, error) {
+	if form == formatJSON {
+		return s.Archive.JSON(e)
 	}
 	rep, err := s.Archive.Load(e)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if form == formatText {
-		return []byte(report.Text(rep)), textPlain, nil
+	switch form {
+	case formatText:
+		return []byte(report.Text(s.inZone(rep))), nil
+	case formatSVG:
+		return report.SVG(s.inZone(rep)), nil
 	}
-	p := s.reportPage(rep)
-	place := s.reportURL(e)
-	p.Links = []link{{"text", place + ".txt"}, {"JSON", place + ".json"}, {"this day", dayURL(s.dayOfEntry(e))}}
-	body, err := s.render("report.html", p)
-	return body, textHTML, err
-}
-
-type reportPage struct {
-	head
-	Running                 bool
-	Stalled                 string // why a running trace stands still; empty: it does not
-	Target, Asked           string
-	Sentence, Grade, Settle string
-	LossClass               string
-	Facts                   []fact
-	Requests                []requestView
-	Table, Below            string // the report as text: mtr's table, and what we say below it
-	Links                   []link
-}
-
-// longTime is a time as people read it: in the report's own zone, as in
-// its text, and never without the offset.
-const longTime = "2006-01-02 15:04:05 -07:00"
-
-type fact struct{ Name, Value string }
-type link struct{ Name, URL string }
-
-type requestView struct {
-	When  string
-	Facts []fact
-}
-
-// reportPage is a report as a page shows it, all of it clean.
-func (s *site) reportPage(rep *report.Report) reportPage {
-	ev := &rep.Evidence
-	verdict := report.Judge(ev)
-	target, asked := ev.Target.Asked, ""
-	if a := ev.Target.Address; a.IsValid() && a.String() != ev.Target.Asked {
-		target, asked = a.String(), ev.Target.Asked
-	}
-	p := reportPage{
-		head:     s.head(target + " " + ev.Times.Accepted.Format("2006-01-02 15:04:05")),
-		Running:  ev.Ended == report.EndedRunning,
-		Target:   clean(target),
-		Asked:    clean(asked),
-		Sentence: clean(verdict.Sentence), Grade: clean(string(verdict.Grade)), Settle: clean(verdict.Settle),
-		LossClass: classOf(verdict.Class),
-	}
-	// The table is as wide as its addresses and scrolls; the sentences
-	// below it wrap.
-	p.Table, p.Below, _ = strings.Cut(string(report.AppendText(nil, rep, report.TextOptions{Unwrapped: true})), "\n\n")
-	p.Facts = facts(
-		"Node", ev.Node.Name+optional(", %s", ev.Node.Place),
-		"From", addrWords(ev.Node.Source.IsValid(), ev.Node.Source.String()),
-		"Probes", protocolWords(ev.Target),
-		"Started", ev.Times.Started.Format(longTime),
-		"Lasted", lasted(ev.Times),
-		"Ended", endedWords(ev),
-	)
-	for _, q := range ev.Requests {
-		first := ""
-		if ms := q.AskedToFirstProbe; ms != nil {
-			first = millis(*ms)
-		}
-		v := requestView{When: q.Accepted.Format(longTime), Facts: facts(
-			"Freshness", string(q.Freshness),
-			"Asked to first probe", first,
-			"By", q.Source+optional(", %s", q.By),
-			"Reason", q.Reason,
-			"Event", q.Event,
-			"Request", q.ID.String(),
-		)}
-		for _, k := range sortedKeys(q.Tags) {
-			v.Facts = append(v.Facts, facts(k, q.Tags[k])...)
-		}
-		p.Requests = append(p.Requests, v)
-	}
-	return p
-}
-
-// facts pairs names with values; what is unknown is left out.
-func facts(pairs ...string) []fact {
-	var out []fact
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if v := clean(pairs[i+1]); v != "" {
-			out = append(out, fact{clean(pairs[i]), v})
-		}
-	}
-	return out
-}
-
-func optional(format, s string) string {
-	if s == "" {
-		return ""
-	}
-	return fmt.Sprintf(format, s)
-}
-
-func addrWords(known bool, addr string) string {
-	if !known {
-		return ""
-	}
-	return addr
-}
-
-func protocolWords(t report.Target) string {
-	s := strings.ToUpper(t.Protocol)
-	if t.Port != 0 {
-		s += " port " + strconv.Itoa(t.Port)
-	}
-	s += fmt.Sprintf(", %d bytes", t.Size)
-	if t.TOS != 0 {
-		s += fmt.Sprintf(", TOS %d", t.TOS)
-	}
-	return s
-}
-
-func lasted(t report.Times) string {
-	if t.Ended == nil || t.Started.IsZero() {
-		return ""
-	}
-	return t.Ended.Sub(t.Started).Round(100 * time.Millisecond).String()
-}
-
-func endedWords(ev *report.Evidence) string {
-	s := strings.ReplaceAll(string(ev.Ended), "-", " ")
-	return s + optional(": %s", ev.Error)
+	p := s.reportPage(r, rep)
+	place, day := s.reportURL(e), s.dayOfEntry(e)
+	p.Links = []link{{"txt", place + ".txt"}, {"json", place + ".json"}, {"svg", place + ".svg"}}
+	p.Day, p.Place = &dayLink{day.String(), dayURL(day)}, place
+	p.ID = e.ID.String()
+	return s.render(p.Lang, "report.html", p)
 }
 
 // archiveProblem turns a failure to read the archive, or the spool, into
 // an answer.
 func archiveProblem(err error) *problem {
-	if errors.Is(err, archive.ErrNotFound) {
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
 		return &problem{status: http.StatusNotFound, code: codeNotFound,
 			detail: "no report has this ID", hint: "the list of its day has all IDs; reports older than [archive] keep are gone"}
+	case errors.Is(err, archive.ErrNewer):
+		return &problem{status: http.StatusServiceUnavailable, code: codeNewer, err: err,
+			detail: "this was written by a newer mtrq than the one that shows it", hint: "update mtrq on this node"}
 	}
 	return &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, err: err,
 		detail: "the spool or the archive of this node cannot be read", hint: "look at the log of mtrq serve, and run mtrq check on the node"}

@@ -1,15 +1,17 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mtrq/mtrq/internal/trace"
 )
@@ -21,20 +23,38 @@ type Server struct {
 	Spool   Spool
 	Archive Archive
 
-	Policy         trace.Policy   // [targets] and [serve] ports: literal addresses are refused early
-	AllowFrom      []netip.Prefix // who may enqueue; empty: nobody
-	TrustedProxies []netip.Prefix // whose word for who asked is believed
-	PublicURL      []*url.URL     // where people reach this server; links use the first
+	Access    Access       // who may do what; SetAccess replaces it
+	Policy    trace.Policy // [targets] and [serve] ports: literal addresses are refused early
+	PublicURL []*url.URL   // where people reach this server; links use the first
+	TLS       *Certificate // of the listeners that speak TLS
+	Limits    Limits
 
 	Node    string // name of this node
 	Version string
 	Log     *slog.Logger
 	Now     func() time.Time
+
+	access atomic.Pointer[Access] // the one that is in force since SetAccess
 }
 
-// Limits of a connection. A header of mtrq's own clients is below 1 KiB;
-// 16 KiB lets a browser's cookies of other services on localhost through.
+// Limits bound what clients may use up. The zero value of a field stands
+// for its default.
+type Limits struct {
+	Rate           float64 // jobs a second that one client may ask for, on top of Burst
+	Burst          float64 // jobs that one client may ask for at once
+	Connections    int     // of all clients together
+	MetricsTargets int     // watched targets that /metrics names; 0: none
+	Header         time.Duration
+	Read, Idle     time.Duration // for a whole request; between two
+}
+
 const (
+	defaultRate        = 100
+	defaultBurst       = 5000
+	defaultConnections = 2000
+
+	// A header of mtrq's own clients is below 1 KiB; 16 KiB lets a
+	// browser's cookies of other services on localhost through.
 	maxHeader     = 16 << 10
 	headerTimeout = 5 * time.Second
 	readTimeout   = 15 * time.Second
@@ -43,27 +63,58 @@ const (
 	drainTimeout  = 10 * time.Second // for requests under way when Run is told to end
 )
 
+func (l Limits) orDefaults() Limits {
+	l.Rate, l.Burst = cmp.Or(l.Rate, defaultRate), cmp.Or(l.Burst, defaultBurst)
+	l.Connections = cmp.Or(l.Connections, min(defaultConnections, halfOfFiles()))
+	l.Header, l.Read, l.Idle = cmp.Or(l.Header, headerTimeout), cmp.Or(l.Read, readTimeout), cmp.Or(l.Idle, idleTimeout)
+	return l
+}
+
+// halfOfFiles is what connections may take of the files that this
+// process may open: jobs and reports need some as well.
+func halfOfFiles() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 2*defaultConnections {
+		return defaultConnections
+	}
+	return max(1, int(limit.Cur/2))
+}
+
 // Run serves on all listeners until ctx ends, then lets the requests
 // under way finish; those that wait for a report are answered at once.
 // It closes the listeners. A listener that fails ends Run.
-func (s *Server) Run(ctx context.Context, listeners []net.Listener) error {
+func (s *Server) Run(ctx context.Context, listeners []*Listener) error {
 	if len(listeners) == 0 {
 		return errors.New("serve: nothing to listen on: give [serve] listen an address such as 127.0.0.1:8081")
 	}
-	site := newSite(s)
+	site, limits := newSite(s), s.Limits.orDefaults()
 	srv := &http.Server{
 		Handler:           site.handler(),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
+		ReadHeaderTimeout: limits.Header,
+		ReadTimeout:       limits.Read,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       limits.Idle,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         site.conns.state,
+		ConnContext:       withPeer,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { ended <- srv.Serve(l) }()
+		bounded := site.conns.listener(l.speaking(s.TLS))
+		go func() { ended <- srv.Serve(bounded) }()
 	}
+	// The calendar counts days that nobody has asked for yet.
+	counting, stopCounting := context.WithCancel(ctx)
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		s.Archive.CountDays(counting)
+	}()
+	defer func() {
+		stopCounting()
+		<-counted
+	}()
 	var err error
 	left := len(listeners)
 	select {
@@ -87,20 +138,3 @@ func (s *Server) Run(ctx context.Context, listeners []net.Listener) error {
 
 // Handler answers every path of the server.
 func (s *Server) Handler() http.Handler { return newSite(s).handler() }
-
-// Listen opens a TCP listener for each address ("127.0.0.1:8081",
-// "[::1]:8081"), or none: where one fails, the others are closed.
-func Listen(ctx context.Context, addrs []string) ([]net.Listener, error) {
-	var open []net.Listener
-	for _, addr := range addrs {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-		if err != nil {
-			for _, o := range open {
-				err = errors.Join(err, o.Close())
-			}
-			return nil, fmt.Errorf("listen on %s: %w", addr, err)
-		}
-		open = append(open, l)
-	}
-	return open, nil
-}

@@ -186,7 +186,7 @@ func BenchmarkEnqueue(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := &Server{Spool: sp, AllowFrom: prefixes("127.0.0.0/8"), Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	s := &Server{Spool: sp, Access: Access{AllowFrom: prefixes("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 	h := httptest.NewServer(s.Handler())
 	defer h.Close()
 	for b.Loop() {

@@ -1,0 +1,66 @@
+package web
+
+import (
+	"container/list"
+	"sync"
+)
+
+// keptBytes bounds what a server keeps of what it has made: with what the
+// archive keeps it stays well below 64 MB.
+const keptBytes = 12 << 20
+
+// kept keeps what was made lately, under names that change when the
+// content would. It holds so many bytes and forgets what was not asked
+// for longest. A body is shared: nobody may change it.
+type kept struct {
+	most int // bytes
+
+	mu    sync.Mutex
+	bytes int
+	byAge *list.List // of *keptBody, the one asked for last in front
+	named map[string]*list.Element
+}
+
+type keptBody struct {
+	name string
+	body []byte
+}
+
+// keptOverhead is what an entry takes beside its body: list, map, name.
+const keptOverhead = 256
+
+func newKept(most int) *kept {
+	return &kept{most: most, byAge: list.New(), named: map[string]*list.Element{}}
+}
+
+func (k *kept) get(name string) ([]byte, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e, ok := k.named[name]
+	if !ok {
+		return nil, false
+	}
+	k.byAge.MoveToFront(e)
+	return e.Value.(*keptBody).body, true
+}
+
+// put keeps a body, unless it alone would push a quarter of all others
+// out.
+func (k *kept) put(name string, body []byte) {
+	size := len(body) + keptOverhead
+	if size > k.most/4 {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, ok := k.named[name]; ok {
+		return
+	}
+	k.named[name] = k.byAge.PushFront(&keptBody{name, body})
+	for k.bytes += size; k.bytes > k.most; {
+		last := k.byAge.Back()
+		b := k.byAge.Remove(last).(*keptBody)
+		delete(k.named, b.name)
+		k.bytes -= len(b.body) + keptOverhead
+	}
+}

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// tagOf names a version of an answer: by what of the archive it shows,
+// and by everything else that it depends on. Two answers with the same
+// tag are the same bytes.
+func (s *site) tagOf(r *http.Request, of ...string) string {
+	h := sha256.New()
+	for _, part := range append(of, string(langOf(r)), s.pages.tag, s.Version, s.Node, baseURL(r, s.PublicURL), r.URL.RequestURI()) {
+		_, _ = io.WriteString(h, part) // a hash cannot fail
+		_, _ = h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// keptPage answers with a page whose tag is known before it is made: 304
+// to who has it, else the one kept from last time, else a new one.
+func (s *site) keptPage(w http.ResponseWriter, r *http.Request, cache, tag string, render func() ([]byte, error)) {
+	s.keptBody(w, r, textHTML, cache, tag, render)
+}
+
+// keptBody is keptPage for any form. What packs well is kept packed, a
+// fifth as long; the few who do not take it so get it unpacked.
+func (s *site) keptBody(w http.ResponseWriter, r *http.Request, contentType, cache, tag string, render func() ([]byte, error)) {
+	if s.notModified(w, r, contentType, cache, tag) {
+		return
+	}
+	if packed, ok := s.kept.get(tag + zipped); ok {
+		if wantsGzip(r, contentType, minZip) {
+			s.sendPacked(w, r, contentType, cache, tag, packed)
+			return
+		}
+		if body, err := unpack(packed); err == nil {
+			s.sendTagged(w, r, contentType, cache, tag, body)
+			return
+		}
+	}
+	body, ok := s.kept.get(tag)
+	if !ok {
+		var err error
+		if body, err = render(); err != nil {
+			s.fail(w, r, archiveProblem(err))
+			return
+		}
+		if len(body) >= minZip && packable(contentType) {
+			s.kept.put(tag+zipped, s.zip.pack(body))
+		} else {
+			s.kept.put(tag, body)
+		}
+	}
+	s.sendTagged(w, r, contentType, cache, tag, body)
+}
+
+// sendPacked is sendTagged for a body that is packed already.
+func (s *site) sendPacked(w http.ResponseWriter, r *http.Request, contentType, cache, tag string, packed []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", cache)
+	h.Set("Content-Encoding", "gzip")
+	h.Set("Content-Length", strconv.Itoa(len(packed)))
+	h.Set("Etag", `"`+tag+zipped+`"`)
+	vary(h, contentType)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(packed))
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
+}
