@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -78,6 +77,7 @@ func findings(ctx context.Context, cfg *config.Config) []finding {
 	out = append(out, checkProbing(ctx, cfg)...)
 	out = append(out, checkSpool(cfg), checkArchive(cfg), checkClock(), checkWatcher())
 	out = append(out, checkPingSockets(cfg), checkWatch(cfg), checkGateway(cfg))
+	out = append(out, checkServe(cfg)...)
 	out = append(out, checkBridges(cfg)...)
 	if len(cfg.Nodes) == 0 {
 		out = append(out, finding{what: "peers", text: "none configured"})
@@ -139,6 +139,13 @@ func checkSpool(cfg *config.Config) finding {
 		f.err, f.do = err, "free space, or lower [spool] reserve_bytes and reserve_inodes"
 		return f
 	}
+	if soon, err := sp.RoomSoon(); err != nil || soon != "" {
+		f.warn, f.text, f.do = true, cfg.Spool.Dir+": "+soon, "[spool] reserve_bytes and reserve_inodes say when jobs are refused"
+		if err != nil {
+			f.text = err.Error()
+		}
+		return f
+	}
 	if err := unix.Access(cfg.Spool.Dir+"/new", unix.W_OK); err != nil {
 		f.warn, f.text = true, cfg.Spool.Dir+": you may not write new/; mtrq enqueue goes through drop/"
 		f.do = "run a node as the user who owns the spool"
@@ -183,44 +190,6 @@ func checkWatcher() finding {
 		f.warn, f.text = true, err.Error()
 	}
 	return f
-}
-
-// checkBridges finds networks of containers, which cannot reach the
-// host's loopback.
-func checkBridges(cfg *config.Config) []finding {
-	ifs, err := net.Interfaces()
-	if err != nil {
-		return nil
-	}
-	var out []finding
-	for _, i := range ifs {
-		if !strings.HasPrefix(i.Name, "docker") && !strings.HasPrefix(i.Name, "podman") && !strings.HasPrefix(i.Name, "cni") && !strings.HasPrefix(i.Name, "br-") {
-			continue
-		}
-		addrs, err := i.Addrs()
-		if err != nil || len(addrs) == 0 {
-			continue
-		}
-		p, err := netip.ParsePrefix(addrs[0].String())
-		if err != nil {
-			continue
-		}
-		listen := netip.AddrPortFrom(p.Addr(), 8081).String()
-		for _, l := range cfg.Serve.Listen {
-			if l == listen {
-				listen = ""
-			}
-		}
-		if listen == "" {
-			continue
-		}
-		out = append(out, finding{
-			what: "containers", warn: true,
-			text: fmt.Sprintf("those on %s cannot reach this host's loopback; to let them ask for traces, add to [serve]:", i.Name),
-			do:   fmt.Sprintf("listen = [\"127.0.0.1:8081\", %q]\nallow_from = [\"127.0.0.0/8\", \"::1/128\", %q]", listen, p.Masked().String()),
-		})
-	}
-	return out
 }
 
 func checkArchive(cfg *config.Config) finding {

@@ -28,11 +28,17 @@ is still open as it is now.
    mtrq show last
    mtrq show 01KAR1ABTB --format json
    mtrq show incident
-   mtrq show 01KAR2MCWD --format svg > incident.svg     its pings as a picture`,
-		Flags: []cli.Flag{formatFlag(formats...), jsonFlag()},
+   mtrq show last --explain                             line by line, for who reads the first trace
+   mtrq show last --explain --lang zh
+   mtrq show 01KAR1ABTB --format svg > report.svg       its hops and pings over time
+   mtrq show 01KAR2MCWD --format svg > incident.svg     the pings of its targets`,
+		Flags: []cli.Flag{formatFlag(formats...), jsonFlag(), explainFlag(), langFlag()},
 		Action: func(c *cli.Context) error {
 			format, err := formatOf(c, formats...)
 			if err != nil {
+				return err
+			}
+			if format, err = explained(c, format); err != nil {
 				return err
 			}
 			if c.NArg() != 1 {
@@ -56,9 +62,6 @@ func show(c *cli.Context, cfg *config.Config, ar *archive.Archive, ref, format s
 	f, err := findAny(c, cfg, ar, ref)
 	switch {
 	case errors.Is(err, archive.ErrNotFound) && ref != "incident":
-		if format == "svg" {
-			return err
-		}
 		return showRunning(c, cfg, ref, format, err)
 	case err != nil:
 		return err
@@ -68,7 +71,14 @@ func show(c *cli.Context, cfg *config.Config, ar *archive.Archive, ref, format s
 		}
 		return showIncident(c, ar, f, format)
 	case format == "svg":
-		return usage("--format svg: %s is a report, which has no picture: take text or json", f.id)
+		rep, err := ar.Load(f.report)
+		if err != nil {
+			return err
+		}
+		_, err = c.App.Writer.Write(report.SVG(rep))
+		return err
+	case format == explainFormat:
+		return explainReport(c, ar, f.report)
 	}
 	read := ar.Text
 	if format == "json" {
@@ -88,6 +98,8 @@ func showIncident(c *cli.Context, ar *archive.Archive, f found, format string) e
 	switch {
 	case format == "json" && f.open:
 		return report.EncodeIncident(c.App.Writer, f.incident)
+	case format == explainFormat:
+		data = []byte(report.ExplainIncidentText(f.incident, ar.IncidentReports(f.incident), langOf(c)))
 	case format == "json":
 		data, err = ar.IncidentFile(f.id, archive.IncidentJSON)
 	case format == "svg":

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,7 +17,6 @@ import (
 	"github.com/mtrq/mtrq/internal/probe"
 	"github.com/mtrq/mtrq/internal/run"
 	"github.com/mtrq/mtrq/internal/trace"
-	"github.com/mtrq/mtrq/internal/web"
 	"github.com/mtrq/mtrq/report"
 	"github.com/mtrq/mtrq/spool"
 )
@@ -71,18 +68,27 @@ func archiveZone(cfg *config.Config) string {
 	return cfg.Archive.Zone
 }
 
+// settings are the keys that a HUP changes while traces run.
+func settings(cfg *config.Config) run.Settings {
+	return run.Settings{
+		Jobs: cfg.Run.Jobs, MaxPPS: cfg.Run.MaxPPS, Policy: policy(cfg),
+		Rule: trace.Rule{
+			Interval: time.Duration(cfg.Trace.Interval), MaxTTL: cfg.Trace.MaxTTL, MinPackets: cfg.Trace.MinPackets,
+			Tail: time.Duration(cfg.Trace.Tail), MaxDuration: time.Duration(cfg.Trace.MaxDuration), SlotWait: slotWait,
+		},
+	}
+}
+
 // newRunner makes a Runner without spool and archive.
 func newRunner(cfg *config.Config, log *slog.Logger) *run.Runner {
 	sched := newScheduler(cfg, log)
+	s := settings(cfg)
 	return &run.Runner{
 		Scheduler: sched,
 		Tracer: &trace.Tracer{
-			Prober: sched, Policy: policy(cfg), Resolver: net.DefaultResolver,
+			Prober: sched, Policy: s.Policy, Resolver: net.DefaultResolver,
 			Memory: trace.NewMemory(), Slots: trace.NewSlots(cfg.Run.Jobs),
-			Rule: trace.Rule{
-				Interval: time.Duration(cfg.Trace.Interval), MaxTTL: cfg.Trace.MaxTTL, MinPackets: cfg.Trace.MinPackets,
-				Tail: time.Duration(cfg.Trace.Tail), MaxDuration: time.Duration(cfg.Trace.MaxDuration), SlotWait: slotWait,
-			},
+			Rule: s.Rule,
 			Node: cfg.Node.Name, Now: time.Now,
 		},
 		Defaults: run.Defaults{Protocol: cfg.Trace.Protocol, Port: cfg.Trace.Port, Local: cfg.Trace.Source},
@@ -90,26 +96,6 @@ func newRunner(cfg *config.Config, log *slog.Logger) *run.Runner {
 		Node:     report.Node{Name: cfg.Node.Name, Place: cfg.Node.Place, Address: cfg.Node.Address},
 		Version:  version(), ArchiveAt: cfg.Archive.Dir, Log: log, Now: time.Now,
 	}
-}
-
-func newServer(cfg *config.Config, sp *spool.Spool, log *slog.Logger) (*web.Server, error) {
-	ar, err := archive.Open(cfg.Archive.Dir)
-	if err != nil {
-		return nil, err
-	}
-	s := &web.Server{
-		Spool: sp, Archive: ar, Policy: policy(cfg),
-		AllowFrom: cfg.Serve.AllowFrom, TrustedProxies: cfg.Serve.TrustedProxies,
-		Node: cfg.Node.Name, Version: version(), Log: log, Now: time.Now,
-	}
-	for _, u := range cfg.Serve.PublicURL {
-		parsed, err := url.Parse(u)
-		if err != nil {
-			return nil, fail(exitConfig, fmt.Errorf("[serve] public_url %q: %w", u, err), "")
-		}
-		s.PublicURL = append(s.PublicURL, parsed)
-	}
-	return s, nil
 }
 
 // signals gives what a long-running command listens to: stop is closed by

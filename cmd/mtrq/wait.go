@@ -172,8 +172,14 @@ func showRunning(c *cli.Context, cfg *config.Config, ref, format string, notFoun
 	if rep == nil {
 		return notFound
 	}
-	if format == "json" {
+	switch format {
+	case "json":
 		return report.Encode(c.App.Writer, rep)
+	case explainFormat:
+		return writeExplained(c, rep)
+	case "svg":
+		_, err = c.App.Writer.Write(report.SVG(rep))
+		return err
 	}
 	_, err = fmt.Fprint(c.App.Writer, report.Text(rep))
 	return err

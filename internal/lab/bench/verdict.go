@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mtrq/mtrq/internal/lab/cases"
+	"github.com/mtrq/mtrq/report"
+)
+
+// verdict judges traces of which the truth is known: the corpus that the
+// repository keeps, 500 simulated ones of a fixed seed, and 500 more of the
+// seed of this run.
+func (b *bench) verdict(context.Context) error {
+	b.printf("## Verdicts\n\nTraces of which it is known what was wrong. The corpus is real traces over networks of the lab; the others are simulated.\n\n")
+	kept, err := cases.ReadDir("report/testdata/corpus")
+	if err != nil {
+		return err
+	}
+	fresh := b.seed
+	if fresh == 0 {
+		fresh = uint64(time.Now().Unix())
+	}
+	for _, set := range []struct {
+		name  string
+		cases []cases.Case
+	}{
+		{fmt.Sprintf("Corpus, %d traces", len(kept)), kept},
+		{"Simulated, seed 1", cases.Draw(1, 500)},
+		{fmt.Sprintf("Simulated, fresh seed %d", fresh), cases.Draw(fresh, 500)},
+	} {
+		var took []time.Duration
+		s, err := cases.Judge(set.cases, func(e *report.Evidence) report.Verdict {
+			began := time.Now()
+			d := report.Judge(e)
+			took = append(took, time.Since(began))
+			return d
+		})
+		if err != nil {
+			return err
+		}
+		b.printf("### %s\n\n", set.name)
+		s.Print(&b.doc)
+		slices.Sort(took)
+		b.printf("To reach: class 98 %%, place 95 %%, innocent called lossy 0. A verdict took %.2f ms (p50), %.2f ms (p99); to reach: 1 ms.\n\n",
+			ms(quantile(took, 0.5)), ms(quantile(took, 0.99)))
+		for _, w := range s.Wrong {
+			b.printf("- %s\n", w)
+		}
+		b.printf("\n")
+	}
+	return nil
+}
