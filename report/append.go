@@ -33,6 +33,18 @@ func AppendEvent(dst []byte, e Event) []byte {
 			MS    float64   `json:"ms"`
 			Phase Phase     `json:"phase"`
 		}{e.E, ms, e.Phase}
+	case EventJoin:
+		// The ID comes first: whoever recovers a spool looks for it there.
+		var id string
+		if e.Request != nil {
+			id = e.Request.ID.String()
+		}
+		line = struct {
+			E       EventType `json:"e"`
+			ID      string    `json:"id"`
+			MS      float64   `json:"ms"`
+			Request *Request  `json:"request"`
+		}{e.E, id, ms, e.Request}
 	case EventShared:
 		line = struct {
 			E        EventType  `json:"e"`

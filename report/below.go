@@ -76,6 +76,9 @@ func (p *printer) request(r *Request) {
 	if r.By != "" {
 		p.b = append(p.b, " ("+Printable(r.By)+")"...)
 	}
+	if r.Asked != "" {
+		p.b = append(p.b, " for "+Printable(r.Asked)...)
+	}
 	if r.Reason != "" {
 		p.b = append(p.b, ", "+strconv.Quote(Printable(r.Reason))...)
 	}

@@ -40,6 +40,9 @@ func (e *Evidence) check() error {
 	if err := e.Watch.check(); err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
+	if err := e.Usual.check(); err != nil {
+		return fmt.Errorf("usual: %w", err)
+	}
 	for _, hops := range [][]Hop{e.Hops, e.Beyond} {
 		for i := range hops {
 			h := &hops[i]

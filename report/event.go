@@ -33,7 +33,10 @@ type Event struct {
 
 	Phase Phase `json:"phase,omitempty"` // phase
 
+	Request *Request `json:"request,omitempty"` // join
+
 	Pings *Pings `json:"pings,omitempty"` // watch
+	Path  *Path  `json:"path,omitempty"`  // usual
 
 	Sent     int `json:"sent,omitempty"`     // shared
 	Answered int `json:"answered,omitempty"` // shared
@@ -55,7 +58,9 @@ const (
 	EventPhase  EventType = "phase"
 	EventShared EventType = "shared"
 	EventOther  EventType = "other"
+	EventJoin   EventType = "join"  // another request for the same target: this trace serves it, too
 	EventWatch  EventType = "watch" // what the watchdog's own pings saw up to now
+	EventUsual  EventType = "usual" // the path as it was known before
 	EventNote   EventType = "note"
 	EventEnd    EventType = "end"
 )

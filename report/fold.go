@@ -46,6 +46,7 @@ type Builder struct {
 	probes  []probe
 	phases  map[Phase]float64
 	watch   *Pings
+	usual   *Path
 	shared  []Shared
 	others  []Other
 	notes   []string
@@ -84,8 +85,12 @@ func (b *Builder) Add(e Event) {
 		b.addShared(e)
 	case EventOther:
 		b.others = append(b.others, Other{Protocol: e.Protocol, Port: e.Port, Answered: e.Kind == KindReply})
+	case EventJoin:
+		b.join(e.Request)
 	case EventWatch:
 		b.watch = e.Pings
+	case EventUsual:
+		b.usual = e.Path
 	case EventNote:
 		b.notes = append(b.notes, e.Text)
 	case EventEnd:
@@ -95,6 +100,14 @@ func (b *Builder) Add(e Event) {
 		return
 	}
 	b.last = max(b.last, e.MS)
+}
+
+// join adds a request that the trace serves, too, unless it is known.
+func (b *Builder) join(r *Request) {
+	if r == nil || slices.ContainsFunc(b.Requests, func(o Request) bool { return o.ID == r.ID }) {
+		return
+	}
+	b.Requests = append(b.Requests, *r)
 }
 
 func (b *Builder) probe(e Event) {
@@ -152,6 +165,7 @@ func (b *Builder) Report() (*Report, error) {
 		Hops:      []Hop{},
 		Ping:      newSeries(),
 		Watch:     b.watch,
+		Usual:     b.usual.whole(),
 		Shared:    slices.Clone(b.shared),
 		Others:    slices.Clone(b.others),
 		Notes:     b.allNotes(),
@@ -187,6 +201,9 @@ func (b *Builder) Report() (*Report, error) {
 	e.Target.State = e.state()
 	for i := range e.Requests {
 		e.fresh(&e.Requests[i], i == 0)
+		if e.Requests[i].Asked == e.Target.Asked {
+			e.Requests[i].Asked = ""
+		}
 	}
 	v := look(&e)
 	for i := range e.Hops {

@@ -158,7 +158,7 @@ func TestFoldOdds(t *testing.T) {
 {"e":"shared","ms":5,"addr":"198.18.0.1","sent":2,"answered":1}
 {"e":"shared","ms":6,"addr":"198.18.0.1","sent":9,"answered":3}
 {"e":"note","ms":7,"text":"clock stepped"}
-{"e":"join","ms":7}`)
+{"e":"later","ms":7}`)
 	r, err := Fold(testAsked, Node{}, events, Options{Garbage: 2})
 	if err != nil {
 		t.Fatal(err)

@@ -2,54 +2,31 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
-// marks are the episodes, and when it was noticed, opened and recovered:
-// a lane each for labels that would lie on each other.
+// marks are when it began, was noticed, opened and recovered, and the
+// episodes.
 func (p *picture) marks() {
 	t := &p.inc.Times
-	type flag struct {
-		at   time.Time
+	since := func(at time.Time) string {
+		if took := at.Sub(t.Began); took >= 100*time.Second {
+			return " +" + lasting(took)
+		}
+		return fmt.Sprintf(" %+.2f s", at.Sub(t.Began).Seconds())
+	}
+	flags := []moment{{t.Began, p.say("began")}, {t.Noticed, p.say("noticed") + since(t.Noticed)}}
+	for _, f := range []struct {
+		at   *time.Time
 		what string
+	}{{t.Probed, "first probe"}, {&t.Opened, "opened"}, {t.LastLoss, "last loss"}, {t.Recovered, "recovered"}} {
+		if f.at != nil {
+			flags = append(flags, moment{*f.at, p.say(f.what) + since(*f.at)})
+		}
 	}
-	flags := []flag{{t.Noticed, "noticed"}, {t.Opened, "opened"}}
-	if t.Recovered != nil {
-		flags = append(flags, flag{*t.Recovered, "recovered"})
-	}
-	const wide = 5.9 // of a character, about
-	ends := []float64{}
-	base := p.y
-	for _, f := range flags {
-		if !p.inside(f.at) {
-			continue
-		}
-		label := fmt.Sprintf("%s %+.2f s", f.what, f.at.Sub(t.Began).Seconds())
-		if took := f.at.Sub(t.Began); took >= 100*time.Second {
-			label = f.what + " +" + lasting(took)
-		}
-		x, anchor := p.x(f.at), "start"
-		from, to := x, x+float64(len(label))*wide+8
-		if to > picRight {
-			from, to, anchor = x-float64(len(label))*wide-8, x, "end"
-		}
-		lane := 0
-		for lane < len(ends) && ends[lane] > from {
-			lane++
-		}
-		if lane == len(ends) {
-			ends = append(ends, 0)
-		}
-		ends[lane] = max(ends[lane], to)
-		y := base + 12*float64(lane+1)
-		at := x + 3
-		if anchor == "end" {
-			at = x - 3
-		}
-		p.text(at, y, 10, inkDark, anchor, label)
-		p.later = append(p.later, upright{x, y - 8})
-	}
-	p.y = base + 12*float64(max(1, len(ends))) + 5
+	slices.SortStableFunc(flags, func(a, b moment) int { return a.at.Compare(b.at) })
+	p.flags(flags)
 	for i, e := range p.inc.Episodes {
 		to := p.inc.upTo()
 		if e.To != nil {
@@ -63,18 +40,17 @@ func (p *picture) marks() {
 		}
 		a, b := p.x(e.From), p.x(to)
 		fmt.Fprintf(&p.b, `<rect x="%s" y="%s" width="%s" height="4" fill="%s"><title>%s</title></rect>`, num(a), num(p.y), num(max(1, b-a)), inkBar,
-			escaped4XML(fmt.Sprintf("episode %d, %s to %s", i+1, p.clock(e.From), p.clock(to))))
+			escaped4XML(p.say("episode %d, %s to %s", i+1, p.clock(e.From), p.clock(to))))
 		p.shades = append(p.shades, [2]float64{a, b})
 	}
 	p.y += 9
 }
 
 // axis draws the times below everything, and their lines behind it.
-func (p *picture) axis() {
-	zone := p.inc.Times.Began.Location()
-	step := tickStep(p.to.Sub(p.from))
+func (p *canvas) axis() {
+	step := stepFor(p.to.Sub(p.from), int((p.right-p.left)/70))
 	day := ""
-	_, offset := p.inc.Times.Began.Zone()
+	_, offset := p.from.In(p.zone).Zone()
 	shift := time.Duration(offset) * time.Second
 	// Ticks stand at round times of the day there.
 	for t := p.from.Add(shift).Truncate(step).Add(-shift); !t.After(p.to); t = t.Add(step) {
@@ -84,14 +60,14 @@ func (p *picture) axis() {
 		x := p.x(t)
 		p.grid = append(p.grid, x)
 		fmt.Fprintf(&p.b, `<path d="M%s %sv4" stroke="%s"/>`, num(x), num(p.y), inkSoft)
-		local := t.In(zone)
-		p.text(min(x, picRight-22), p.y+15, 10, inkDark, "middle", local.Format(time.TimeOnly))
+		local := t.In(p.zone)
+		p.text(min(x, p.right-22), p.y+15, 10, inkDark, "middle", local.Format(time.TimeOnly))
 		if d := local.Format(time.DateOnly); d != day && p.to.Sub(p.from) > 12*time.Hour {
 			day = d
-			p.text(min(x, picRight-26), p.y+27, 10, inkSoft, "middle", d)
+			p.text(min(x, p.right-26), p.y+27, 10, inkSoft, "middle", d)
 		}
 	}
-	fmt.Fprintf(&p.b, `<path d="M%d %sH%d" stroke="%s" fill="none"/>`, picLeft, num(p.y), picRight, inkSoft)
+	fmt.Fprintf(&p.b, `<path d="M%s %sH%s" stroke="%s" fill="none"/>`, num(p.left), num(p.y), num(p.right), inkSoft)
 	p.bottom = p.y
 	p.y += 22
 	if p.to.Sub(p.from) > 12*time.Hour {
@@ -100,13 +76,14 @@ func (p *picture) axis() {
 }
 
 // legend says what the colours are.
-func (p *picture) legend() {
+func (p *canvas) legend(episodes bool) {
 	p.y += 8
-	x := 14.0
+	x := p.margin
 	item := func(draw func(x, y float64), label string) {
-		wide := 30 + float64(len(label))*5.9
-		if x+wide > picRight {
-			x = 14
+		label = p.say(label)
+		wide := 30 + wideOf(label)
+		if x+wide > p.edge {
+			x = p.margin
 			p.y += 18
 		}
 		draw(x, p.y)
@@ -128,7 +105,9 @@ func (p *picture) legend() {
 	for i, c := range ramp {
 		item(box(c), rampWords[i])
 	}
-	item(box(inkShade), "episode")
+	if episodes {
+		item(box(inkShade), "episode")
+	}
 	item(box(inkNone), "not asked")
 	item(box(inkMute), "hop that never answers, or ping not known")
 	item(func(x, y float64) {

@@ -40,7 +40,7 @@ func num(x float64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(x, 'f', 1, 64), ".0")
 }
 
-func (p *picture) text(x, y float64, size int, fill, anchor, s string) {
+func (p *canvas) text(x, y float64, size int, fill, anchor, s string) {
 	fmt.Fprintf(&p.b, `<text x="%s" y="%s" font-size="%d" fill="%s"`, num(x), num(y), size, fill)
 	if anchor != "start" {
 		fmt.Fprintf(&p.b, ` text-anchor="%s"`, anchor)
@@ -116,8 +116,6 @@ func stepFor(length time.Duration, most int) time.Duration {
 	}
 	return steps[len(steps)-1] * time.Second
 }
-
-func tickStep(length time.Duration) time.Duration { return stepFor(length, 10) }
 
 // niceUp is the next round number at or above x, at least 1.
 func niceUp(x float64) float64 {

@@ -24,29 +24,32 @@ func (p *picture) heat(m *Member) {
 	p.gap[0] = p.y
 	p.y += 14
 	if len(reports) == 0 {
-		p.text(picLeft, p.y, 11, inkSoft, "start", "No trace of "+short(m.name(), 60)+" is at hand.")
+		p.text(p.left, p.y, 11, inkSoft, "start", p.say("No trace of %s is at hand.", short(m.name(), 60)))
 		p.y += 8
 		p.gap[1] = p.y
 		return
 	}
 	step := stepFor(p.to.Sub(p.from), 90)
 	rows, hidden := p.heatRows(reports, step)
-	p.text(picLeft-8, p.y, 11, inkDark, "end", "Hops, "+plural(len(reports), "trace"))
-	p.text(picLeft, p.y, 11, inkDark, "start", fmt.Sprintf("packets lost at each hop on the way to %s, by %s; the last row is what counts", short(m.name(), 60), lasting(step)))
+	if p.Narrow {
+		p.text(p.left, p.y, 11, inkDark, "start", p.say("Hops (traces: %d)", len(reports)))
+	} else {
+		p.text(p.left-8, p.y, 11, inkDark, "end", p.say("Hops (traces: %d)", len(reports)))
+		p.text(p.left, p.y, 11, inkDark, "start", p.say("packets lost at each hop on the way to %s, by %s; the last row is what counts", middle(m.name(), 38), lasting(step)))
+	}
 	p.y += 6
 	p.gap[1] = p.y
 	for _, r := range rows {
 		p.hop(r, step)
 	}
 	if hidden > 0 {
-		p.text(picLeft-8, p.y+10, 10, inkSoft, "end", fmt.Sprintf("%s not shown", plural(hidden, "hop")))
-		p.y += 14
+		p.more(p.say("hops not shown: %d", hidden))
 	}
 	p.y += 3
 }
 
 // heatRows are the hops by TTL, and the target last, wherever it is.
-func (p *picture) heatRows(reports []*Report, step time.Duration) (rows []*heatRow, hidden int) {
+func (p *canvas) heatRows(reports []*Report, step time.Duration) (rows []*heatRow, hidden int) {
 	cells := int((p.to.Sub(p.from) + step - 1) / step)
 	fresh := func(ttl int) *heatRow { return &heatRow{ttl: ttl, sent: make([]int, cells), lost: make([]int, cells)} }
 	target := fresh(0)
@@ -86,7 +89,7 @@ func (p *picture) heatRows(reports []*Report, step time.Duration) (rows []*heatR
 }
 
 // fill counts a series into the cells of a row.
-func (p *picture) fill(r *heatRow, s *Series, started time.Time, step time.Duration) {
+func (p *canvas) fill(r *heatRow, s *Series, started time.Time, step time.Duration) {
 	for i := range len(s.Answer) {
 		at := started.Add(time.Duration(s.TxMS[i] * float64(time.Millisecond)))
 		if s.Answer[i] == AnswerPending || !p.inside(at) {
@@ -100,12 +103,12 @@ func (p *picture) fill(r *heatRow, s *Series, started time.Time, step time.Durat
 	}
 }
 
-func (p *picture) hop(r *heatRow, step time.Duration) {
+func (p *canvas) hop(r *heatRow, step time.Duration) {
 	label := fmt.Sprintf("%d", r.ttl)
 	if r.ttl == 0 {
 		label = "?"
 	}
-	full := "silent"
+	full := p.say("silent")
 	if r.addr.IsValid() {
 		full = r.addr.String()
 	}
@@ -121,12 +124,18 @@ func (p *picture) hop(r *heatRow, step time.Duration) {
 	if !r.addr.IsValid() {
 		weight = inkSoft
 	}
-	p.text(20, p.y+11, 10, inkSoft, "end", label)
-	p.text(picLeft-8, p.y+11, 10, weight, "end", name)
+	tall := float64(hopTall - 1)
+	if p.Narrow {
+		p.text(p.left, p.y+10, 10, weight, "start", label+"  "+name)
+		p.y += aboveTall
+		tall = narrowTall
+	} else {
+		p.text(20, p.y+11, 10, inkSoft, "end", label)
+		p.text(p.left-8, p.y+11, 10, weight, "end", name)
+	}
 	p.b.WriteString("</g>\n")
 	var b brush
 	left, right := func(k int) float64 { return p.x(p.from.Add(time.Duration(k) * step)) }, func(k int) float64 { return p.x(p.from.Add(time.Duration(k+1) * step)) }
-	tall := float64(hopTall - 1)
 	for k := 0; k < len(r.sent); {
 		fill := r.colour(k)
 		n := k
@@ -144,7 +153,7 @@ func (p *picture) hop(r *heatRow, step time.Duration) {
 		k = n + 1
 	}
 	b.draw(&p.b)
-	p.y += hopTall
+	p.y += tall + 1
 }
 
 func (r *heatRow) colour(k int) string {

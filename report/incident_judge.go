@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -15,8 +14,9 @@ const (
 )
 
 // JudgeIncident says what an incident shows. It is pure; reports are those
-// of its members as far as they are at hand, and may be none. The first
-// rule that holds gives the class:
+// of its members as far as they are at hand, and may be none. Reports whose
+// target is this node are the traces from the other end. The first rule that
+// holds gives the class:
 //
 //	loopback lost packets, or stalls cover the loss    measurement-fault: never blames the line
 //	the gateway lost packets, enough to explain it     own-network
@@ -28,6 +28,9 @@ const (
 //	slower, fewer than 3 packets lost                  latency
 //	fewer than 3 packets lost in all                   not-proven
 //	only the target silent, and its report says so     target-filters
+//	a trace saw the same routers in turn               routing-loop
+//	a trace puts it before the first router, which     own-network
+//	  no canary contradicts
 //	else                                               real-loss, where paths or reports say
 //
 // An anchor's own loss alone shows nothing.
@@ -35,16 +38,41 @@ func JudgeIncident(inc *Incident, reports []*Report) Verdict {
 	return lookAt(inc, reports).judge()
 }
 
+// JudgeIncidentIn is JudgeIncident with sentences in another language.
+func JudgeIncidentIn(inc *Incident, reports []*Report, lang Lang) Verdict {
+	v := lookAt(inc, reports)
+	v.lang = lang
+	return v.judge()
+}
+
 func (v *incidentView) judge() Verdict {
 	d := Verdict{Class: NotProven, Grade: Weak, Rules: []string{}, Loss: v.loss, RulesVersion: RulesVersion}
-	rules := []func(*Verdict) bool{v.ownMachine, v.ownNetwork, v.uplink, v.otherPath, v.slower, v.tooFew, v.targetOnly}
+	rules := []func(*Verdict) bool{v.ownMachine, v.ownNetwork, v.uplink, v.otherPath, v.slower, v.tooFew, v.targetOnly, v.looping}
+	done := false
 	for _, rule := range rules {
-		if rule(&d) {
-			return d
+		if done = rule(&d); done {
+			break
 		}
 	}
-	v.lossy(&d)
+	if !done {
+		v.lossy(&d)
+	}
+	v.spellsOf(&d)
 	return d
+}
+
+// tell adds a sentence to a verdict.
+func (v *incidentView) tell(d *Verdict, key string, args ...any) {
+	d.Sentence = v.lang.join(d.Sentence, v.lang.Say(key, args...))
+}
+
+// what says who lost how much and when.
+func (v *incidentView) what(d *Verdict) {
+	if v.loss == nil {
+		v.tell(d, "inc.lost", v.subject(), v.span())
+		return
+	}
+	v.tell(d, "inc.lost.of", v.subject(), v.lang.counted(v.loss, "ping"), v.span())
 }
 
 // lost counts the pings that were lost, those of bursts and dense series
@@ -58,14 +86,10 @@ func (v *incidentView) lost() int {
 
 // lostWords ends a sentence about what is no loss.
 func (v *incidentView) lostWords() string {
-	switch n := v.lost(); n {
-	case 0:
-		return "; no packet was lost."
-	case 1:
-		return "; 1 packet was lost, which may be chance."
-	default:
-		return fmt.Sprintf("; %d packets were lost, which may be chance.", n)
+	if n := v.lost(); n > 0 {
+		return v.lang.count(n, "chance")
 	}
+	return v.lang.Say("n.chance.none")
 }
 
 // byCounts grades a loss by its counts alone, as a report's is.
@@ -95,10 +119,10 @@ func (v *incidentView) otherPath(d *Verdict) bool {
 	}
 	d.Class, d.Rules = PathChanged, []string{"R12"}
 	m, diff := v.moved()
-	d.Sentence = v.subject() + " " + v.verb("is", "are") + " reached through other routers than before, " + v.span() + v.lostWords()
+	v.tell(d, v.number("inc.path"), v.subject(), v.span(), v.lostWords())
 	if m == nil {
-		d.Sentence += " Which ones was not kept."
-		d.Settle = "a trace now, beside one from before"
+		v.tell(d, "inc.path.lost")
+		d.Settle = v.lang.Say("inc.path.lost.settle")
 		return true
 	}
 	firm := 0
@@ -113,8 +137,8 @@ func (v *incidentView) otherPath(d *Verdict) bool {
 	case firm == 1:
 		d.Grade = Likely
 	}
-	d.Sentence += " " + v.pathWords(m, diff)
-	d.Settle = "the trace from the other end: the way back may have changed, too"
+	v.tell(d, "inc.path.hops", m.name(), hopWords(v.lang, diff))
+	d.Settle = v.lang.Say("shift.settle")
 	return true
 }
 
@@ -125,12 +149,12 @@ func (v *incidentView) slower(d *Verdict) bool {
 		return false
 	}
 	d.Class, d.Rules = Latency, []string{"R8"}
-	what := "more slowly"
+	key := "inc.slower"
 	if v.inc.Trigger == TriggerJitter {
-		what = "less evenly"
+		key = "inc.jitter"
 	}
-	d.Sentence = v.subject() + " " + v.verb("answers", "answer") + " " + what + " than usual, " + v.span() + v.lostWords()
-	d.Settle = "the trace from the other end while it lasts, and the load of the line"
+	v.tell(d, v.number(key), v.subject(), v.span(), v.lostWords())
+	d.Settle = v.lang.Say("slower.settle")
 	if len(v.inc.Members) == 0 {
 		return true
 	}
@@ -143,15 +167,10 @@ func (v *incidentView) slower(d *Verdict) bool {
 	n := len(m.rtts(m.Began, to))
 	if now == nil || n < enough || m.Usual == nil {
 		d.Rules = append(d.Rules, "R13")
-		d.Sentence += " By how much cannot be told: too few answers were kept."
+		v.tell(d, "inc.slower.few")
 		return true
 	}
-	of := ""
-	if len(v.inc.Members) > 1 {
-		of = " of " + m.name()
-	}
-	d.Sentence += fmt.Sprintf(" Round-trip time%s: median %s ms, p95 %s ms (%s); usually %s and %s ms.",
-		of, msText(now.P50), msText(now.P95), plural(n, "answer"), msText(usec(m.Usual.P50US)), msText(usec(m.Usual.P95US)))
+	v.tell(d, "inc.slower.by", m.name(), msText(now.P50), msText(now.P95), v.lang.count(n, "answer"), msText(usec(m.Usual.P50US)), msText(usec(m.Usual.P95US)))
 	switch above := now.P50 > usec(m.Usual.P95US) || v.inc.Trigger == TriggerJitter && now.P95-now.P50 > usec(m.Usual.P95US-m.Usual.P50US); {
 	case above && n >= someProbes && m.Usual.Sent >= manyProbes:
 		d.Grade = Certain
@@ -159,9 +178,10 @@ func (v *incidentView) slower(d *Verdict) bool {
 		d.Grade = Likely
 	}
 	if c, diff := v.moved(); c != nil {
-		d.Rules = append(d.Rules, "R12")
-		d.Sentence += " " + v.pathWords(c, diff)
+		d.rule("R12")
+		v.tell(d, "inc.path.hops", c.name(), hopWords(v.lang, diff))
 	}
+	v.slowerWhere(d)
 	return true
 }
 
@@ -171,11 +191,14 @@ func (v *incidentView) tooFew(d *Verdict) bool {
 		return false
 	}
 	d.Rules = []string{"R13"}
-	d.Sentence = v.what() + v.others() + " That is too little to say what it was."
 	if v.lost() == 0 {
-		d.Sentence = fmt.Sprintf("No lost ping of %s is at hand, %s.", v.name(), v.span())
+		v.tell(d, "inc.none", v.name(), v.span())
+	} else {
+		v.what(d)
+		v.others(d)
+		v.tell(d, "inc.few")
 	}
-	d.Settle = "more pings while it lasts: a shorter interval in the configuration"
+	d.Settle = v.lang.Say("inc.few.settle")
 	return true
 }
 
@@ -186,18 +209,35 @@ func (v *incidentView) targetOnly(d *Verdict) bool {
 		return false
 	}
 	for _, r := range v.reports {
-		rd := r.verdict()
+		rd := v.verdictOf(r)
 		if rd.Class != TargetFilters {
 			continue
 		}
 		d.Class, d.Grade = TargetFilters, rd.Grade
 		d.Rules = append(d.Rules, list(rd.Rules)...)
 		d.atMost(byCounts(v.loss))
-		d.Sentence = v.what() + " Only the target itself is silent, or down. Its trace: " + strings.TrimSpace(short(Printable(rd.Sentence), maxSaid))
+		v.what(d)
+		v.tell(d, "inc.only", strings.TrimSpace(short(Printable(rd.Sentence), maxSaid)))
 		d.Settle = short(Printable(rd.Settle), maxSaid)
-		if d.Settle == "" {
-			d.Settle = "a trace with TCP to a port that is open"
+		d.settle(v.lang.Say("inc.only.settle"))
+		return true
+	}
+	return false
+}
+
+// looping is R7: a trace saw the same routers in turn.
+func (v *incidentView) looping(d *Verdict) bool {
+	for _, r := range v.reports {
+		rd := v.verdictOf(r)
+		if rd.Class != RoutingLoop || rd.Grade == Weak {
+			continue
 		}
+		d.Class, d.Grade, d.Link = RoutingLoop, rd.Grade, rd.Link
+		d.rule("R7")
+		d.atMost(byCounts(v.loss))
+		v.what(d)
+		v.tell(d, "inc.trace", strings.TrimSpace(short(Printable(rd.Sentence), maxSaid)))
+		d.Settle = short(Printable(rd.Settle), maxSaid)
 		return true
 	}
 	return false
@@ -206,9 +246,9 @@ func (v *incidentView) targetOnly(d *Verdict) bool {
 // lossy is R2: packets are lost, and the paths or a trace say where.
 func (v *incidentView) lossy(d *Verdict) {
 	d.Class = RealLoss
-	d.Sentence = v.what()
+	v.what(d)
 	if v.loss == nil || v.loss.Lost < someLost {
-		d.Rules = append(d.Rules, "R13")
+		d.rule("R13")
 	}
 	all := Stats{Lost: v.other.inLost, Sent: v.other.in}
 	if v.loss != nil {
@@ -217,16 +257,19 @@ func (v *incidentView) lossy(d *Verdict) {
 	// Bursts and dense series go through sockets of their own: they tell as much as the rhythm does.
 	d.Grade = byCounts(all.Interval())
 	if v.loss == nil || v.loss.Sent < someProbes {
-		d.Sentence += v.others()
+		v.others(d)
 	}
 	v.where(d)
-	d.Rules = append(d.Rules, "R9")
+	d.rule("R9")
 	if c, l := v.gateway(); c != nil {
 		d.atMost(Likely)
-		d.Sentence += fmt.Sprintf(" The gateway lost %s meanwhile, too few to explain it.", pings(l))
+		v.tell(d, "inc.gateway.few", v.lang.counted(l, "ping"))
 	}
 	if m, diff := v.moved(); m != nil {
-		d.Sentence += " " + v.pathWords(m, diff)
+		d.rule("R12")
+		v.tell(d, "inc.path.hops", m.name(), hopWords(v.lang, diff))
 	}
-	d.settle("the trace from the other end, of the same minutes")
+	if !v.fromBehind(d) {
+		d.settle(v.lang.Say("inc.settle"))
+	}
 }

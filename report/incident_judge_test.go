@@ -163,7 +163,7 @@ func TestJudgeIncident(t *testing.T) {
 		{name: "another path, nobody knows which", inc: func() *Incident { return slow(TriggerPath) },
 			class: PathChanged, grade: Weak, rules: "R12", link: "none", says: []string{"Which ones was not kept"}},
 		{name: "another path, and loss", inc: func() *Incident { return withLoss(slow(TriggerPath), 12) }, edit: func(i *Incident) { i.Members[0].Before, i.Members[0].After = pathOf(8, 0), pathOf(8, 4) },
-			class: RealLoss, grade: Certain, rules: "R9", link: "none", says: []string{"lost 12 of 60", "The path to 203.0.113.7 changed"}},
+			class: RealLoss, grade: Certain, rules: "R9 R12", link: "none", says: []string{"lost 12 of 60", "The path to 203.0.113.7 changed"}},
 		{name: "slower", inc: func() *Incident { return slow(TriggerLatency) },
 			class: Latency, grade: Certain, rules: "R8", link: "none", says: []string{"median 30.0 ms", "usually 9.1 and 9.3 ms"}},
 		{name: "slower, by two lost packets", inc: func() *Incident { return withLoss(slow(TriggerLatency), 2) },
@@ -175,11 +175,11 @@ func TestJudgeIncident(t *testing.T) {
 
 		// Loss.
 		{name: "loss of which nothing says where", inc: partly,
-			class: RealLoss, grade: Certain, rules: "R9", link: "none", says: []string{"203.0.113.7 lost 20 of 60 pings (33.3 %, 95 % interval 22.7 to 45.9 %)", "from 2026-11-23 14:05:31.6 to 14:06:31.6 +08:00 (60 s)", "or on the way back"}, settle: "other end"},
+			class: RealLoss, grade: Certain, rules: "R9", link: "none", says: []string{"203.0.113.7 lost 20 of 60 pings (33.3 %, 95 % interval 21.7 to 46.7 %)", "from 2026-11-23 14:05:31.6 to 14:06:31.6 +08:00 (60 s)", "or on the way back"}, settle: "other end"},
 		{name: "the paths say where", inc: partly, edit: func(i *Incident) {
 			i.Common = &Common{From: router(4), To: router(5), Behind: 3, Lossy: 3, Chance: 0.995}
 		}, reports: []*Report{link(3, 4)}, class: RealLoss, grade: Certain, rules: "R2 R16 R9", link: "4-5",
-			says: []string{"It begins between hop 4 (198.18.0.17) and hop 5 (198.18.0.21), there or on the way back: 3 of 3 targets"}},
+			says: []string{"It begins between hop 4 (198.18.0.17) and hop 5 (198.18.0.21), there or on the way back. In trouble are 3 of 3 targets"}},
 		{name: "the paths say where, probably", inc: partly, edit: func(i *Incident) { i.Common = &Common{From: router(4), To: router(5), Chance: 0.9} },
 			class: RealLoss, grade: Likely, rules: "R2 R16 R9", link: "4-5", says: []string{"It probably begins", "Probability 0.90."}},
 		{name: "the paths say where, perhaps", inc: partly, edit: func(i *Incident) { i.Common = &Common{From: router(4), To: router(5), Chance: 0.6} },
@@ -215,7 +215,7 @@ func TestJudgeIncident(t *testing.T) {
 		{name: "the target is silent, its last router answers", inc: func() *Incident { return quietOf("203.0.113.7") }, reports: []*Report{muted(t, false)},
 			class: TargetFilters, grade: Weak, rules: "R5", link: "none", says: []string{"Only the target itself is silent, or down.", "The hop before it, hop 4 (198.18.0.17), answers."}},
 		{name: "the same, known to answer: down or cut off", inc: func() *Incident { return quietOf("203.0.113.7") }, reports: []*Report{muted(t, true)},
-			class: RealLoss, grade: Likely, rules: "R5 R9", link: "4-5", says: []string{"or at the target itself"}},
+			class: RealLoss, grade: Likely, rules: "R5 R9", link: "4-5", says: []string{"It may be the target itself, too."}},
 		{name: "the target answers some: no filter", inc: partly, reports: []*Report{muted(t, false)},
 			class: RealLoss, grade: Certain, rules: "R9", link: "none"},
 		{name: "two targets: no filter", inc: func() *Incident { return quietOf("203.0.113.7", "203.0.113.8") }, reports: []*Report{muted(t, false)},

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"time"
 )
@@ -16,12 +15,13 @@ func (v *incidentView) ownMachine(d *Verdict) bool {
 		own := Stats{Lost: c.Lost, Sent: c.Sent}.Interval()
 		d.Class, d.Rules = MeasurementFault, []string{"R12"}
 		d.Grade = byCounts(own)
-		d.Sentence = v.what() + fmt.Sprintf(" But this machine lost %s to its own loopback address meanwhile: it shows nothing of the line.", pings(own))
+		v.what(d)
+		v.tell(d, "inc.loopback", v.lang.counted(own, "ping"))
 		if v.loss != nil && v.meanwhile(&c).High < v.loss.Low {
 			d.Grade = Weak
-			d.Sentence += " That is less than the targets lost, and may not be all of it."
+			v.tell(d, "inc.loopback.less")
 		}
-		d.Settle = "what kept this machine busy (load, receive buffers, processor pressure), and another incident while it is well"
+		d.Settle = v.lang.Say("inc.loopback.settle")
 		return true
 	}
 	n := v.inStalls()
@@ -32,8 +32,9 @@ func (v *incidentView) ownMachine(d *Verdict) bool {
 	if n >= manyLost {
 		d.Grade = Certain
 	}
-	d.Sentence = v.what() + fmt.Sprintf(" But all of the lost pings left while the watchdog itself was kept from running (%s): nobody listened for their answers.", v.stalled())
-	d.Settle = "what kept the watchdog from running: a suspended machine, load, a debugger"
+	v.what(d)
+	v.tell(d, "inc.stalled", v.stalled())
+	d.Settle = v.lang.Say("stall.settle")
 	return true
 }
 
@@ -83,7 +84,7 @@ func (v *incidentView) stalled() string {
 	for _, s := range v.inc.Host.Stalls {
 		ms += s.MS
 	}
-	return plural(len(v.inc.Host.Stalls), "time") + ", " + waited(float64(ms)) + " together"
+	return v.lang.Say("inc.stalls", v.lang.count(len(v.inc.Host.Stalls), "time"), v.lang.lasting(time.Duration(ms)*time.Millisecond))
 }
 
 // ownNetwork is R14: the gateway loses too. A gateway that lost so much
@@ -102,8 +103,9 @@ func (v *incidentView) ownNetwork(d *Verdict) bool {
 		d.Rules = append(d.Rules, "R13")
 	}
 	d.Link = &Link{To: LinkEnd{TTL: 1, Addr: plain(c.Addr)}}
-	d.Sentence = v.what() + fmt.Sprintf(" The gateway %s lost %s meanwhile: the trouble is in this machine's own network, before any carrier.", c.name(), pings(l))
-	d.Settle = "the switch, cable or radio between this machine and its gateway, and the gateway itself"
+	v.what(d)
+	v.tell(d, "inc.gateway", c.name(), v.lang.counted(l, "ping"))
+	d.Settle = v.lang.Say("own.gateway.settle")
 	return true
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 )
 
 // A tick is one ping in a row, or all that fall on the same pixels.
@@ -24,8 +23,35 @@ func (p *picture) row(m *Member, first bool) {
 	if first {
 		tall, least = firstTall, 2
 	}
-	ticks := p.ticks(m, int((picRight-picLeft)/least))
-	var all []int64
+	all, top := p.scaleOf(&m.Pings, m.Meter, least)
+	p.rowLabel(m, first, all, top)
+	p.pings(&m.Pings, m.Meter, tall, least)
+	p.y += tall + rowGap
+	if first {
+		p.side("its burst: lost %d of %d", m.Burst)
+		p.side("several a second: lost %d of %d", m.Dense)
+	}
+}
+
+// side is a low row of pings that went through sockets of their own; name
+// has verbs for lost and sent.
+func (p *picture) side(name string, s *Pings) {
+	lost, sent := s.tally()
+	if sent == 0 {
+		return
+	}
+	p.beside("", p.say(name, lost, sent))
+	p.pings(s, nil, sideTall, 2)
+	p.y += sideTall + rowGap
+}
+
+// scaleOf gives all round-trip times of a series that are known, µs in
+// order of size, and the top of its scale, ms.
+func (p *canvas) scaleOf(s *Pings, meter []Bucket, least float64) (all []int64, top float64) {
+	return scale(p.ticks(s, meter, int((p.right-p.left)/least)))
+}
+
+func scale(ticks []tick) (all []int64, top float64) {
 	for i := range ticks {
 		all = append(all, ticks[i].rtts...)
 		if t := &ticks[i]; t.timed && len(t.rtts) == 0 {
@@ -33,14 +59,21 @@ func (p *picture) row(m *Member, first bool) {
 		}
 	}
 	slices.Sort(all)
-	top := 1.0 // ms, of the scale
+	top = 1
 	if n := len(all); n > 0 {
 		// A straggler must not press all others to the ground: it stands at the top edge, and the label has its figure.
 		top = niceUp(min(1.2*float64(all[n-1]), 2.5*float64(all[min(n-1, n*95/100)])) / 1000)
 	}
+	return all, top
+}
+
+// pings draws a series in a row as tall as that, ticks at least so wide.
+func (p *canvas) pings(s *Pings, meter []Bucket, tall, least float64) {
+	ticks := p.ticks(s, meter, int((p.right-p.left)/least))
+	_, top := scale(ticks)
 	y, bottom := p.y, p.y+tall
 	at := func(us int64) float64 { return bottom - 3 - (tall-6)*min(1, float64(us)/1000/top) }
-	fmt.Fprintf(&p.b, `<path d="M%d %sH%dM%d %sH%d" stroke="%s" stroke-width="0.6" fill="none"/>`+"\n", picLeft, num(bottom), picRight, picLeft, num(y), picRight, inkGrid)
+	fmt.Fprintf(&p.b, `<path d="M%s %sH%sM%s %sH%s" stroke="%s" stroke-width="0.6" fill="none"/>`+"\n", num(p.left), num(bottom), num(p.right), num(p.left), num(y), num(p.right), inkGrid)
 	var loss, marks brush
 	for i := range ticks {
 		t := &ticks[i]
@@ -54,7 +87,7 @@ func (p *picture) row(m *Member, first bool) {
 			continue
 		}
 		dot, mid := 3.0, t.x+min(t.wide, 4)/2
-		if !first {
+		if tall < firstTall {
 			dot = 2.4
 		}
 		if t.maxUS > t.minUS {
@@ -70,37 +103,25 @@ func (p *picture) row(m *Member, first bool) {
 	}
 	loss.draw(&p.b)
 	marks.draw(&p.b)
-	p.rowLabel(m, first, all, top)
-	p.y = bottom + rowGap
 }
 
 func (p *picture) rowLabel(m *Member, first bool, all []int64, top float64) {
-	lost := "pings unknown"
+	lost := p.say("pings unknown")
 	if m.Sent > 0 {
-		lost = fmt.Sprintf("lost %d of %d", m.Lost, m.Sent)
-	}
-	name := Printable(m.Target)
-	size := 11
-	if utf8.RuneCountInString(name) > 22 {
-		size = 9
+		lost = p.say("lost %d of %d", m.Lost, m.Sent)
 	}
 	fmt.Fprintf(&p.b, `<g><title>%s</title>`, escaped4XML(short(m.name()+memberWords(m), maxSaid)))
-	p.text(picLeft-8, p.y+12, size, inkDark, "end", middle(name, 28))
-	p.text(picLeft-8, p.y+25, 10, inkSoft, "end", lost)
-	p.b.WriteString("</g>\n")
-	if !first || len(all) == 0 {
-		return
+	lines := []string{lost}
+	if n := len(all); first && n > 0 {
+		lines = append(lines, p.say("RTT p50 %s ms", msText(usec(all[(n-1)/2]))), p.say("max %s ms", msText(usec(all[n-1]))), p.say("scale 0 to %s ms", num(top)))
 	}
-	n := len(all)
-	p.text(picLeft-8, p.y+39, 10, inkSoft, "end", "RTT p50 "+msText(usec(all[(n-1)/2]))+" ms")
-	p.text(picLeft-8, p.y+52, 10, inkSoft, "end", "max "+msText(usec(all[n-1]))+" ms")
-	p.text(picLeft-8, p.y+66, 10, inkSoft, "end", fmt.Sprintf("scale 0 to %g ms", top))
+	p.beside(Printable(m.Target), lines...)
+	p.b.WriteString("</g>\n")
 }
 
 // ticks are the pings of the window. Where they are more than fit, those
 // that fall on the same pixels become one, whose counts are sums.
-func (p *picture) ticks(m *Member, most int) []tick {
-	s := &m.Pings
+func (p *canvas) ticks(s *Pings, meter []Bucket, most int) []tick {
 	first, last := len(s.Answer), -1
 	for i := range len(s.Answer) {
 		if p.inside(s.at(i)) {
@@ -118,24 +139,24 @@ func (p *picture) ticks(m *Member, most int) []tick {
 				t.wide = out[len(out)-1].wide
 			}
 			// A ping stands for its own second, not for a silence before the next.
-			t.wide = min(max(t.wide, 1.5), 14, picRight-t.x)
+			t.wide = min(max(t.wide, 1.5), 14, p.right-t.x)
 			t.add(s.Answer[i], s.RTTUS[i])
 			t.close()
 			out = append(out, t)
 		}
 		return out
 	}
-	wide := float64(picRight-picLeft) / float64(most)
+	wide := (p.right - p.left) / float64(most)
 	out := make([]tick, most)
-	place := func(at time.Time) int { return min(most-1, int((p.x(at)-picLeft)/wide)) }
+	place := func(at time.Time) int { return min(most-1, int((p.x(at)-p.left)/wide)) }
 	for i := first; i <= last; i++ {
 		out[place(s.at(i))].add(s.Answer[i], s.RTTUS[i])
 	}
 	if gap > 0 {
-		p.fillGap(out, place, m.Meter, s.at(gap-1).Add(time.Second), s.at(gap))
+		p.fillGap(out, place, meter, s.at(gap-1).Add(time.Second), s.at(gap))
 	}
 	for i := range out {
-		out[i].x, out[i].wide = picLeft+float64(i)*wide, wide
+		out[i].x, out[i].wide = p.left+float64(i)*wide, wide
 		out[i].close()
 	}
 	return out
@@ -144,7 +165,7 @@ func (p *picture) ticks(m *Member, most int) []tick {
 // fillGap fills the ticks of a gap, in which no ping was kept by itself, by
 // the minutes. What they do not say either is unknown, and no blank: a
 // blank would say that nothing was lost.
-func (p *picture) fillGap(out []tick, place func(time.Time) int, meter []Bucket, from, to time.Time) {
+func (p *canvas) fillGap(out []tick, place func(time.Time) int, meter []Bucket, from, to time.Time) {
 	if !p.inside(from) || !p.inside(to) {
 		return
 	}

@@ -17,6 +17,7 @@ const (
 	picHops   = 40
 	firstTall = 96 // of the first member's row; the others'
 	otherTall = 34
+	sideTall  = 16 // of pings through sockets of their own
 	hopTall   = 15
 	rowGap    = 5
 )
@@ -25,6 +26,7 @@ const (
 // without colour, too (ColorBrewer's OrRd, safe for colour-blind eyes);
 // answers are blue. What nobody knows is grey.
 const (
+	inkPaper  = "#ffffff"
 	inkDark   = "#1a1a1a"
 	inkSoft   = "#5a5a5a"
 	inkGrid   = "#d4d4d4"
@@ -47,8 +49,14 @@ const (
 // holds at most 200 kB whatever the incident is. reports are those of its
 // members as far as they are at hand.
 func IncidentSVG(inc *Incident, reports []*Report) []byte {
-	p := picture{incidentView: lookAt(inc, reports)}
-	p.window()
+	return IncidentSVGWith(inc, reports, SVGOptions{})
+}
+
+// IncidentSVGWith is IncidentSVG for a page that shows it among words of
+// its own.
+func IncidentSVGWith(inc *Incident, reports []*Report, opts SVGOptions) []byte {
+	p := picture{incidentView: lookAt(inc, reports), canvas: newCanvas(opts, inc.Times.Began.Location(), picRight)}
+	p.from, p.to = IncidentWindow(inc)
 	p.head()
 	p.marks()
 	top := p.y
@@ -57,14 +65,13 @@ func IncidentSVG(inc *Incident, reports []*Report) []byte {
 		p.row(&members[i], i == 0)
 	}
 	if n := p.targets() - len(members); n > 0 {
-		p.text(picLeft-8, p.y+9, 10, inkSoft, "end", "and "+plural(n, "more target"))
-		p.y += 16
+		p.more(p.say("and %d more", n))
 	}
 	if len(members) > 0 {
 		p.heat(&members[0])
 	}
 	p.axis()
-	p.legend()
+	p.legend(true)
 	return p.finish(top)
 }
 
@@ -72,33 +79,22 @@ func IncidentSVG(inc *Incident, reports []*Report) []byte {
 // lies behind everything is drawn last and put first.
 type picture struct {
 	*incidentView
-	from, to time.Time
-	y        float64
-	b        strings.Builder
-
-	bottom float64      // of the plot
+	canvas
 	shades [][2]float64 // x of each episode's beginning and end
-	grid   []float64    // x of the axis' times
-	later  []upright
-	gap    [2]float64 // y of the words between the rows and the hops, which nothing must cross
 }
 
-// An upright is a mark from its label down to the axis.
-type upright struct{ x, y float64 }
-
-// window is the stretch of time that is drawn: the incident and about as
-// much around it as there is to see.
-func (p *picture) window() {
-	inc := p.inc
+// IncidentWindow is the stretch of time that a picture of an incident
+// shows: the incident and about as much around it as there is to see.
+func IncidentWindow(inc *Incident) (from, to time.Time) {
 	began := inc.Times.Began
 	end, over := inc.until()
 	if end.Before(began) {
 		end = began
 	}
 	pad := min(max(end.Sub(began)/10*6, 15*time.Second), 10*time.Minute)
-	p.from, p.to = began.Add(-pad), end
+	from, to = began.Add(-pad), end
 	if over {
-		p.to = end.Add(pad)
+		to = end.Add(pad)
 	}
 	first, last := began, end
 	note := func(t time.Time) {
@@ -115,26 +111,22 @@ func (p *picture) window() {
 			note(s.at(len(s.Answer) - 1).Add(500 * time.Millisecond))
 		}
 	}
-	if p.from.Before(first) {
-		p.from = first
+	if from.Before(first) {
+		from = first
 	}
-	if p.to.After(last) {
-		p.to = last
+	if to.After(last) {
+		to = last
 	}
 	const shortest, longest = 5 * time.Second, maxIncidentMS * time.Millisecond
-	p.to = p.from.Add(min(max(p.to.Sub(p.from), shortest), longest))
+	return from, from.Add(min(max(to.Sub(from), shortest), longest))
 }
-
-// x is where a moment stands; what is outside stands at the edge.
-func (p *picture) x(t time.Time) float64 {
-	part := float64(t.Sub(p.from)) / float64(p.to.Sub(p.from))
-	return picLeft + (picRight-picLeft)*min(1, max(0, part))
-}
-
-func (p *picture) inside(t time.Time) bool { return !t.Before(p.from) && !t.After(p.to) }
 
 // head is what the picture shows, in words.
 func (p *picture) head() {
+	if p.Bare || p.Narrow {
+		p.date(p.inc.Times.Began)
+		return
+	}
 	d := p.judge()
 	p.y = 22
 	title := fmt.Sprintf("%s: %s", d.Class, p.name())
@@ -142,58 +134,22 @@ func (p *picture) head() {
 	p.text(14, p.y, 15, inkDark, "start", short(title, 100))
 	p.b.WriteString(`</g>`)
 	p.y += 6
-	const most = 4
-	lines := strings.Split(strings.TrimSpace(string(wrap([]byte(d.Sentence), 0, 138))), "\n")
-	for i, l := range lines {
-		l = strings.TrimSpace(l)
-		if i == most-1 && len(lines) > most {
-			l = short(l, 130) + " …"
-		}
-		if i == most {
-			break
-		}
-		p.y += 14
-		p.text(14, p.y, 11, inkDark, "start", short(l, 145))
-	}
+	p.sentence(d.Sentence)
 	p.y += 18
-	began := p.inc.Times.Began
 	p.text(14, p.y, 11, inkSoft, "start", fmt.Sprintf("Incident %s, %s, seen from %s. Grade: %s.", p.inc.ID, p.inc.State, short(Printable(p.inc.Node.Name), 60), d.Grade))
-	p.text(picRight, p.y, 11, inkSoft, "end", began.Format("2006-01-02, times at -07:00"))
+	p.dated(p.inc.Times.Began)
 	p.y += 10
 }
 
 // finish puts the picture together.
 func (p *picture) finish(top float64) []byte {
 	d := p.judge()
-	id := p.inc.ID.String()
-	var out strings.Builder
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%s" viewBox="0 0 %d %s" role="img" aria-labelledby="t-%s d-%s" font-family="system-ui, Helvetica, Arial, sans-serif">`+"\n",
-		picWidth, num(p.y), picWidth, num(p.y), id, id)
-	fmt.Fprintf(&out, `<title id="t-%s">%s</title>`+"\n", id, escaped4XML(fmt.Sprintf("Incident at %s: %s", p.name(), d.Class)))
-	fmt.Fprintf(&out, `<desc id="d-%s">%s</desc>`+"\n", id, escaped4XML(p.words(d)))
-	fmt.Fprintf(&out, `<rect width="%d" height="%s" fill="#ffffff"/>`+"\n", picWidth, num(p.y))
+	var behind strings.Builder
 	for _, s := range p.shades {
 		wide := max(1, s[1]-s[0])
-		fmt.Fprintf(&out, `<path fill="%s" d="%s"/>`+"\n", inkShade, box(s[0], top-5, wide, p.gap[0]-top+5)+box(s[0], p.gap[1], wide, p.bottom-p.gap[1]))
+		fmt.Fprintf(&behind, `<path fill="%s" d="%s"/>`+"\n", inkShade, box(s[0], top-5, wide, p.gap[0]-top+5)+box(s[0], p.gap[1], wide, p.bottom-p.gap[1]))
 	}
-	if len(p.grid) > 0 {
-		var d strings.Builder
-		for _, x := range p.grid {
-			d.WriteString(p.down(x, top))
-		}
-		fmt.Fprintf(&out, `<path d="%s" stroke="%s" stroke-width="0.6" fill="none"/>`+"\n", d.String(), inkGrid)
-	}
-	out.WriteString(p.b.String())
-	for _, u := range p.later {
-		fmt.Fprintf(&out, `<path d="%s" stroke="%s" stroke-width="0.8" stroke-dasharray="3 2" fill="none"/>`+"\n", p.down(u.x, u.y), inkDark)
-	}
-	out.WriteString("</svg>\n")
-	return []byte(out.String())
-}
-
-// down is a line from y to the axis, but not through the words between.
-func (p *picture) down(x, y float64) string {
-	return fmt.Sprintf("M%s %sV%sM%s %sV%s", num(x), num(y), num(p.gap[0]), num(x), num(p.gap[1]), num(p.bottom))
+	return p.canvas.finish(p.inc.ID.String(), fmt.Sprintf("Incident at %s: %s", p.name(), d.Class), p.words(d), top, behind.String())
 }
 
 // words are the picture for who cannot see it.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -59,24 +58,25 @@ func (v *incidentView) uplink(d *Verdict) bool {
 		if byCounts(v.loss) == Certain && gateway {
 			d.Grade = Certain
 		}
-		d.Sentence = v.what() + fmt.Sprintf(" All %s in %d networks were silent at once from %s, and no target that is watched answered: the way out of this node is cut, or the way back.",
-			silentWords(targets, anchors), len(sure), q.words(v))
+		v.what(d)
+		v.tell(d, "inc.uplink", v.silentWords(targets, anchors), len(sure), v.clock(q.from), v.clock(q.to))
 		if gateway {
-			d.Sentence += " The gateway answered meanwhile."
+			v.tell(d, "inc.uplink.gateway")
 		}
 		v.linkOnly(d)
-		d.Settle = "the uplink's own state on the gateway, and what a node elsewhere saw of this one"
+		d.Settle = v.lang.Say("inc.uplink.settle")
 		return true
 	}
 	if len(all) >= uplinkNetworks || v.wayOut(q) || v.placed() {
 		return false
 	}
 	d.Rules = []string{"R6", "R14"}
-	d.Sentence = v.what() + " Target or uplink, cannot tell: all that is watched was silent at once, and that is too little to tell them apart."
+	v.what(d)
+	v.tell(d, "inc.either")
 	if gateway {
-		d.Sentence += " The gateway answered meanwhile."
+		v.tell(d, "inc.uplink.gateway")
 	}
-	d.Settle = fmt.Sprintf("anchors in the configuration ([watch] anchors): addresses known to answer in at least %d different networks (/16, IPv6 /32)", uplinkNetworks)
+	d.Settle = v.lang.Say("inc.either.settle", uplinkNetworks)
 	return true
 }
 
@@ -95,10 +95,6 @@ type stretch struct {
 	from, to time.Time
 	members  map[int]bool // who were, by index
 	answered bool         // another member answered meanwhile
-}
-
-func (q stretch) words(v *incidentView) string {
-	return v.clock(q.from) + " to " + v.clock(q.to)
 }
 
 // quiet finds when most members were silent together; of equals, the
@@ -261,7 +257,7 @@ func (v *incidentView) gatewayFine() bool {
 // stretch, or all but the target: that far, at least, the uplink was there.
 func (v *incidentView) wayOut(q stretch) bool {
 	for _, r := range v.reports {
-		if r.verdict().Class == TargetFilters {
+		if v.verdictOf(r).Class == TargetFilters {
 			return true
 		}
 		e := &r.Evidence
@@ -292,14 +288,14 @@ func areaOf(a netip.Addr) (netip.Prefix, bool) {
 	return p, err == nil
 }
 
-func silentWords(targets, anchors int) string {
+func (v *incidentView) silentWords(targets, anchors int) string {
 	switch {
 	case anchors == 0:
-		return plural(targets, "target")
+		return v.lang.count(targets, "target")
 	case targets == 0:
-		return plural(anchors, "anchor")
+		return v.lang.count(anchors, "anchor")
 	}
-	return plural(targets, "target") + " and " + plural(anchors, "anchor")
+	return v.lang.Say("and", v.lang.count(targets, "target"), v.lang.count(anchors, "anchor"))
 }
 
 func btoi(b bool) int {

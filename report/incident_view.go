@@ -15,12 +15,23 @@ type incidentView struct {
 
 	loss  *Loss  // lost of sent of all members; nil: no ping's fate is known
 	other sample // pings of bursts and dense series: in and inLost
+
+	lang    Lang
+	reverse []*Report // traces from the other end
+
+	verdicts      map[*Report]Verdict // in this language, once they are asked for
+	chosen        *Report             // best, once it is asked for
+	chosenVerdict Verdict
 }
 
 func lookAt(inc *Incident, reports []*Report) *incidentView {
-	v := &incidentView{inc: inc}
+	v := &incidentView{inc: inc, lang: English, verdicts: make(map[*Report]Verdict)}
 	for _, r := range reports {
-		if r != nil {
+		switch {
+		case r == nil:
+		case v.fromOutside(r):
+			v.reverse = append(v.reverse, r)
+		default:
 			v.reports = append(v.reports, r)
 		}
 	}
@@ -116,6 +127,19 @@ func (r *Report) verdict() Verdict {
 	d := r.Evidence.Verdict
 	if d.Class == "" || d.RulesVersion != 0 && d.RulesVersion < RulesVersion {
 		return Judge(&r.Evidence)
+	}
+	return d
+}
+
+// verdictOf is a report's verdict in the language of this one.
+func (v *incidentView) verdictOf(r *Report) Verdict {
+	if v.lang == English || v.lang == "" {
+		return r.verdict()
+	}
+	d, ok := v.verdicts[r]
+	if !ok {
+		d = JudgeIn(&r.Evidence, v.lang)
+		v.verdicts[r] = d
 	}
 	return d
 }

@@ -3,8 +3,6 @@ package report
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
 )
 
 // placed says that something names where the loss begins.
@@ -29,13 +27,13 @@ func (v *incidentView) where(d *Verdict) {
 			v.byTrace(d, r, rd)
 			return
 		}
-		d.Sentence += " Where it begins cannot be told from what is at hand, there or on the way back."
-		d.settle("a trace while it lasts, and the trace from the other end")
+		v.tell(d, "inc.nowhere")
+		d.settle(v.lang.Say("inc.nowhere.settle"))
 	}
 }
 
 func (v *incidentView) byPaths(d *Verdict, c *Common) {
-	d.Rules = append(d.Rules, "R2", "R16")
+	d.rule("R2", "R16")
 	from, to := plain(c.From), plain(c.To)
 	link := Link{From: LinkEnd{TTL: v.ttlOf(from), Addr: from}, To: LinkEnd{TTL: v.ttlOf(to), Addr: to}}
 	// One side may be silent or be known to no path: then the other says
@@ -50,23 +48,27 @@ func (v *incidentView) byPaths(d *Verdict, c *Common) {
 	if link.To.TTL > link.From.TTL && (link.From.TTL > 0 || !from.IsValid()) {
 		d.Link = &link
 	}
-	begins := "begins"
+	key := "begins"
 	switch {
 	case c.Chance >= chanceSure:
 	case c.Chance >= chanceLikely:
 		d.atMost(Likely)
-		begins = "probably begins"
+		key = "begins.probably"
 	default:
 		d.atMost(Weak)
-		begins = "may begin"
+		key = "begins.maybe"
 	}
-	d.Sentence += fmt.Sprintf(" It %s between %s and %s, there or on the way back", begins, sideName(link.From, from, v.target(from)), sideName(link.To, to, v.target(to)))
+	v.tell(d, key, v.sideName(link.From, from, v.target(from)), v.sideName(link.To, to, v.target(to)))
 	if c.Behind > 0 {
-		d.Sentence += fmt.Sprintf(": %s of %s whose known path goes there %s in trouble", strconv.Itoa(c.Lossy), plural(c.Behind, "target"), isAre(c.Lossy))
+		v.tell(d, "inc.behind", c.Lossy, v.lang.count(c.Behind, "target"))
+		if rest := v.inc.Watched - c.Behind; rest > 0 && c.Lossy <= c.Behind {
+			lossy := min(max(0, v.targets()-c.Lossy), rest)
+			d.number(Number{Rule: "R16", TTL: link.To.TTL, Lost: c.Lossy, Sent: c.Behind, Against: AgainstRest,
+				AgainstLost: lossy, AgainstSent: rest, P: worse(c.Lossy, c.Behind, lossy, rest)})
+		}
 	}
-	d.Sentence += "."
 	if c.Chance < chanceSure {
-		d.Sentence += fmt.Sprintf(" Probability %.2f.", c.Chance)
+		v.tell(d, "inc.chance", fmt.Sprintf("%.2f", c.Chance))
 	}
 }
 
@@ -82,71 +84,126 @@ func (v *incidentView) target(a netip.Addr) bool {
 }
 
 // sideName is one side of a link, whose TTL may be unknown (0).
-func sideName(l LinkEnd, a netip.Addr, target bool) string {
+func (v *incidentView) sideName(l LinkEnd, a netip.Addr, target bool) string {
 	switch {
 	case target:
-		return "the target"
+		return v.lang.Say("name.target")
 	case a.IsValid() && l.TTL > 0:
-		return fmt.Sprintf("hop %d (%s)", l.TTL, a)
+		return v.lang.Say("name.hop", l.TTL, a)
 	case a.IsValid():
 		return a.String()
 	case l.TTL > 0:
-		return fmt.Sprintf("hop %d (silent)", l.TTL)
+		return v.lang.Say("name.hop.silent", l.TTL)
 	}
-	return "this machine"
+	return v.lang.Say("name.machine")
 }
 
 // best is the report that names most closely where the loss begins, and
 // its verdict; nil: none names it.
 func (v *incidentView) best() (*Report, Verdict) {
-	var best *Report
-	var verdict Verdict
+	if v.chosen != nil {
+		return v.chosen, v.chosenVerdict
+	}
 	rank := func(d Verdict) int { return map[Grade]int{Certain: 2, Likely: 1}[d.Grade] }
 	for _, r := range v.reports {
-		d := r.verdict()
-		if d.Class != RealLoss || d.Link == nil {
+		d := v.verdictOf(r)
+		if !v.places(d) {
 			continue
 		}
 		wide, was := d.Link.To.TTL-d.Link.From.TTL, 0
-		if best != nil {
-			was = verdict.Link.To.TTL - verdict.Link.From.TTL
+		if v.chosen != nil {
+			was = v.chosenVerdict.Link.To.TTL - v.chosenVerdict.Link.From.TTL
 		}
-		if best == nil || rank(d) > rank(verdict) || rank(d) == rank(verdict) && wide < was {
-			best, verdict = r, d
+		if v.chosen == nil || rank(d) > rank(v.chosenVerdict) || rank(d) == rank(v.chosenVerdict) && wide < was {
+			v.chosen, v.chosenVerdict = r, d
 		}
 	}
-	return best, verdict
+	return v.chosen, v.chosenVerdict
+}
+
+// places says that a trace's verdict says where packets are lost. One that
+// blames the stretch before the gateway says nothing where the watchdog's
+// own pings to the gateway were all answered meanwhile: then the gateway
+// limits what it answers to traces.
+func (v *incidentView) places(d Verdict) bool {
+	return d.Link != nil && (d.Class == RealLoss || d.Class == OwnNetwork && !v.gatewayFine())
 }
 
 func (v *incidentView) byTrace(d *Verdict, r *Report, rd Verdict) {
 	link := *rd.Link
-	d.Link = &link
+	narrow, traces := v.narrowed(r, link)
+	d.Link = &narrow
 	for _, rule := range rd.Rules {
-		if rule != "R13" && len(d.Rules) < 8 { // R13 speaks of the trace's own counts
-			d.Rules = append(d.Rules, rule)
+		if rule != "R13" && len(d.Rules) < 10 { // R13 speaks of the trace's own counts
+			d.rule(rule)
 		}
 	}
-	begins := "begins"
+	d.Numbers = rd.Numbers
+	key := "begins"
 	if rd.Grade != Certain {
 		d.atMost(Likely)
-		begins = "probably begins"
+		key = "begins.probably"
 	}
 	name := func(l LinkEnd) (string, bool) {
 		a := plain(l.Addr)
 		target := a.IsValid() && a == r.Evidence.Target.Address
-		return sideName(l, a, target), target
+		return v.sideName(l, a, target), target
 	}
-	from, _ := name(link.From)
-	to, target := name(link.To)
-	d.Sentence += fmt.Sprintf(" It %s between %s and %s, there or on the way back", begins, from, to)
+	from, _ := name(narrow.From)
+	to, target := name(narrow.To)
+	v.tell(d, key, from, to)
 	if target {
-		d.Sentence += ", or at the target itself"
+		v.tell(d, "begins.target")
 	}
-	d.Sentence += "."
+	if traces > 1 {
+		d.rule("R16")
+		v.tell(d, "inc.narrowed", traces)
+	}
 	if n, all := v.disagree(link); n > 0 {
 		d.atMost(Likely)
-		d.Sentence += fmt.Sprintf(" %d of the %d traces that name a place name another.", n, all)
+		v.tell(d, "inc.disagree", n, all)
 	}
+	if rd.Class == OwnNetwork && narrow.To.TTL == 1 {
+		d.Class = OwnNetwork
+		d.rule("R14")
+		v.tell(d, "own.gateway")
+		d.Settle = v.lang.Say("own.gateway.settle")
+	}
+}
+
+// narrowed is what is common to the stretches that the traces of one loss
+// name, as far as they go over the same routers (R16): two traces that say
+// "between hop 3 and 6" and "between hop 2 and 4" mean 3 to 4.
+func (v *incidentView) narrowed(r *Report, l Link) (Link, int) {
+	n := 1
+	for _, o := range v.reports {
+		d := v.verdictOf(o)
+		if o == r || !v.places(d) || d.Grade == Weak {
+			continue
+		}
+		k := *d.Link
+		from, to := l.From, l.To
+		if k.From.TTL > from.TTL && sameRouters(r, o, k.From) {
+			from = k.From
+		}
+		if k.To.TTL < to.TTL && sameRouters(r, o, k.To) {
+			to = k.To
+		}
+		if from.TTL < to.TTL && (from != l.From || to != l.To) {
+			l = Link{From: from, To: to}
+			n++
+		}
+	}
+	return l, n
+}
+
+// sameRouters says that the paths of two reports have the same router at
+// one side of a link.
+func sameRouters(r, o *Report, l LinkEnd) bool {
+	if l.TTL < 1 || l.TTL > len(r.Evidence.Hops) || l.TTL > len(o.Evidence.Hops) || !l.Addr.IsValid() {
+		return false
+	}
+	return r.Evidence.latest(&r.Evidence.Hops[l.TTL-1].Series) == l.Addr && o.Evidence.latest(&o.Evidence.Hops[l.TTL-1].Series) == l.Addr
 }
 
 // disagree counts the traces that put the loss where a link is not, of
@@ -154,8 +211,8 @@ func (v *incidentView) byTrace(d *Verdict, r *Report, rd Verdict) {
 // overlap on the same first routers, agree.
 func (v *incidentView) disagree(l Link) (n, all int) {
 	for _, r := range v.reports {
-		d := r.verdict()
-		if d.Class != RealLoss || d.Link == nil {
+		d := v.verdictOf(r)
+		if !v.places(d) {
 			continue
 		}
 		all++
@@ -169,29 +226,12 @@ func (v *incidentView) disagree(l Link) (n, all int) {
 	return n, all
 }
 
-// pathWords says which routers of a member's path are others now.
-func (v *incidentView) pathWords(m *Member, diff []hopChange) string {
-	const most = 3
-	var parts []string
-	for i, c := range diff {
-		if i == most {
-			break
-		}
-		parts = append(parts, fmt.Sprintf("hop %d was %s, is %s", c.ttl, addrWords(c.before), addrWords(c.after)))
-	}
-	s := "The path to " + m.name() + " changed: " + strings.Join(parts, "; ")
-	if n := len(diff) - most; n > 0 {
-		s += fmt.Sprintf("; and %s more", plural(n, "hop"))
-	}
-	return s + "."
-}
-
-func addrWords(addrs []netip.Addr) string {
+func addrWords(l Lang, addrs []netip.Addr) string {
 	switch len(addrs) {
 	case 0:
-		return "not there"
+		return l.Say("addr.none")
 	case 1:
 		return addrs[0].String()
 	}
-	return fmt.Sprintf("%s (or %d more)", addrs[0], len(addrs)-1)
+	return l.Say("addr.several", addrs[0], len(addrs)-1)
 }

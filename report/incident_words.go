@@ -1,7 +1,7 @@
 package report
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,8 +28,7 @@ func pings(l *Loss) string {
 	if l == nil || l.Sent == 0 {
 		return "0 of 0 pings"
 	}
-	return fmt.Sprintf("%s (%s %%, 95 %% interval %s to %s %%)", ofN(l.Lost, l.Sent, "ping"),
-		percent(100*float64(l.Lost)/float64(l.Sent)), percent(l.Low), percent(l.High))
+	return English.counted(l, "ping")
 }
 
 // name is a member for a sentence.
@@ -54,11 +53,11 @@ func (c *Canary) name() string {
 // name is whom the incident is about: "203.0.113.7 and 2 more targets".
 func (v *incidentView) name() string {
 	if len(v.inc.Members) == 0 {
-		return "the targets"
+		return v.lang.Say("inc.targets")
 	}
 	s := v.inc.Members[0].name()
 	if n := v.targets() - 1; n > 0 {
-		s += " and " + plural(n, "more target")
+		s = v.lang.Say("and", s, v.lang.count(n, "others"))
 	}
 	return s
 }
@@ -71,37 +70,28 @@ func (v *incidentView) subject() string {
 	case n <= 1:
 		return v.name()
 	case v.inc.Watched > n:
-		return fmt.Sprintf("%d of %d watched targets", n, v.inc.Watched)
+		return v.lang.Say("inc.of", n, v.inc.Watched)
 	case v.inc.Watched == n && v.inc.Clean == 0:
-		return fmt.Sprintf("All %d watched targets", n)
+		return v.lang.Say("inc.all", n)
 	default:
-		return plural(n, "target")
+		return v.lang.count(n, "target")
 	}
 }
 
-func (v *incidentView) verb(one, many string) string {
+// number is a key for one target or for many.
+func (v *incidentView) number(key string) string {
 	if v.targets() <= 1 {
-		return one
+		return key + ".one"
 	}
-	return many
-}
-
-// what says who lost how much and when.
-func (v *incidentView) what() string {
-	lost := "lost packets"
-	if v.loss != nil {
-		lost = "lost " + pings(v.loss)
-	}
-	return v.subject() + " " + lost + ", " + v.span() + "."
+	return key
 }
 
 // others says what the bursts and dense series lost, which have sockets
 // of their own.
-func (v *incidentView) others() string {
-	if v.other.in == 0 {
-		return ""
+func (v *incidentView) others(d *Verdict) {
+	if v.other.in > 0 {
+		v.tell(d, "inc.others", v.lang.of(v.other.inLost, v.other.in, "ping"))
 	}
-	return fmt.Sprintf(" Through sockets of their own %s were lost, too.", ofN(v.other.inLost, v.other.in, "ping"))
 }
 
 // span is when: "from 2026-11-23 14:05:33.1 to 14:05:42.9 +08:00 (9.8 s)".
@@ -111,23 +101,21 @@ func (v *incidentView) span() string {
 	to = to.In(began.Location())
 	zone := began.Format("-07:00")
 	from := began.Format("2006-01-02 15:04:05.0")
-	if !over {
-		s := "since " + from + " " + zone
-		if v.inc.State == IncidentOpen {
-			return s + ", and not over at " + v.clock(to)
-		}
-		return s + "; when it ended is not known"
-	}
-	if !to.After(began) {
-		return "at " + from + " " + zone
+	switch {
+	case !over && v.inc.State == IncidentOpen:
+		return v.lang.Say("span.open", from, zone, v.clock(to))
+	case !over:
+		return v.lang.Say("span.unknown", from, zone)
+	case !to.After(began):
+		return v.lang.Say("span.at", from, zone)
 	}
 	end := v.clock(to)
 	if began.Format(time.DateOnly) != to.Format(time.DateOnly) {
 		end = to.Format("2006-01-02 15:04:05.0")
 	}
-	s := "from " + from + " to " + end + " " + zone + " (" + lasting(to.Sub(began)) + ")"
+	s := v.lang.Say("span", from, end, zone, v.lang.lasting(to.Sub(began)))
 	if n := len(v.inc.Episodes); n > 1 {
-		s += fmt.Sprintf(" in %d episodes", n)
+		s += v.lang.Say("span.episodes", n)
 	}
 	return s
 }
@@ -139,25 +127,24 @@ func (v *incidentView) clock(t time.Time) string {
 }
 
 // lasting is a duration in words: "9.8 s", "12 min 5 s", "3 h 20 min".
-func lasting(d time.Duration) string {
+func lasting(d time.Duration) string { return English.lasting(d) }
+
+func (l Lang) lasting(d time.Duration) string {
+	two := func(big, small string, d, unit, part time.Duration) string {
+		if rest := d % unit / part; rest > 0 {
+			return l.Say(big, d/unit) + l.Say("gap") + l.Say(small, strconv.FormatInt(int64(rest), 10))
+		}
+		return l.Say(big, d/unit)
+	}
 	switch d = d.Round(100 * time.Millisecond); {
 	case d < 100*time.Second:
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
+		return l.Say("time.s", strings.TrimSuffix(strconv.FormatFloat(d.Seconds(), 'f', 1, 64), ".0"))
 	case d < time.Hour:
-		d = d.Round(time.Second)
-		return strings.TrimSuffix(fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second), " 0 s")
+		return two("time.min", "time.s", d.Round(time.Second), time.Minute, time.Second)
 	case d < 72*time.Hour:
-		d = d.Round(time.Minute)
-		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute), " 0 min")
+		return two("time.h", "time.min.s", d.Round(time.Minute), time.Hour, time.Minute)
 	}
-	return fmt.Sprintf("%d days", d.Round(24*time.Hour)/(24*time.Hour))
+	return l.Say("time.days", d.Round(24*time.Hour)/(24*time.Hour))
 }
 
 func usec(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
-}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -10,7 +9,7 @@ import (
 const (
 	fewProbes    = 3   // below: nothing can be said
 	someProbes   = 20  // a clean target is likely clean
-	manyProbes   = 100 // … certainly: at most 3.7 % of loss can hide
+	manyProbes   = 100 // … certainly: at most 3.6 % of loss can hide
 	someLost     = 3   // a loss is likely
 	manyLost     = 5   // … certain, of someProbes and at least 5 % for sure
 	sureLoss     = 5.0 // percent: Loss.Low
@@ -18,35 +17,82 @@ const (
 	silentProbes = 10
 )
 
+// Around is what a verdict may rest on beside the report itself.
+type Around struct {
+	Lang    Lang    // of sentences; "" is English
+	Usual   *Path   // the usual path to the target; nil: what the report itself has of it
+	Reverse *Report // the trace from the other end, of the same minutes; nil: not at hand
+
+	bare bool // no round-trip times in the figures of hops: a verdict needs none
+}
+
 // Judge says what the evidence shows. It is pure: the same evidence
 // gives the same verdict, and whatever shows a report may judge it anew.
 //
-// It applies the rules R1 to R6 and R13 (R10 where it forbids): loss is
-// what the target shows, never what a hop in the middle does. What other
-// rules would say (latency, loops, changed paths, the own network) is
-// not guessed.
-func Judge(e *Evidence) Verdict { return look(e).judge() }
+// The first line that holds gives the class:
+//
+//	nothing sent, no route, refused                        not-proven
+//	target silent, the same routers in turn                routing-loop
+//	target silent, answers another protocol, or was        target-filters
+//	  never known to answer and the hop before it does
+//	target silent, known to answer                         real-loss
+//	its losses left where this program stood still         measurement-fault
+//	its losses had no route on this machine                own-network
+//	fewer losses than lines lose at random (proven), and
+//	  the watchdog lost packets until the trace began      recovered
+//	  other routers than before                            path-changed
+//	  its round-trip time rose, or is above the usual      latency
+//	  none at all                                          clean, rate-limit-only
+//	  one or two                                           not-proven
+//	answers at an even pace, whatever it is asked          rate-limit-only
+//	the same routers in turn while packets are lost        routing-loop
+//	losses that begin before the first router              own-network
+//	else                                                   real-loss
+//
+// Loss is what the target shows, never what a hop in the middle does.
+func Judge(e *Evidence) Verdict { return JudgeWith(e, Around{}) }
+
+// JudgeIn is Judge with sentences in another language.
+func JudgeIn(e *Evidence, lang Lang) Verdict { return JudgeWith(e, Around{Lang: lang}) }
+
+// JudgeWith is Judge with all that is at hand.
+func JudgeWith(e *Evidence, a Around) Verdict {
+	a.bare = true
+	return lookWith(e, a).judge()
+}
 
 func (v *view) judge() Verdict {
 	d := Verdict{Class: NotProven, Grade: Weak, Rules: []string{}, Loss: v.target.Interval(), RulesVersion: RulesVersion}
 	switch v.e.state() {
 	case Reached:
-		if v.target.Lost == 0 {
-			v.clean(&d)
-		} else {
-			v.lossy(&d)
-		}
+		v.reached(&d)
 	case Forbidden, Unresolved, Unprobed:
 		v.untraced(&d)
 	case NoRoute:
-		d.Sentence = fmt.Sprintf("Nothing could be sent to %s: this machine has no route to it.", v.name())
-		d.Settle = "a route to it on the node, then another trace"
+		v.tell(&d, "noroute", v.name())
+		d.Settle = v.lang.Say("noroute.settle")
 	case Unreachable:
 		v.unreachable(&d)
 	default:
 		v.silent(&d)
 	}
+	v.spellsOf(&d)
+	v.uncertain(&d)
 	return d
+}
+
+// tell adds a sentence to a verdict.
+func (v *view) tell(d *Verdict, key string, args ...any) {
+	d.Sentence = v.lang.join(d.Sentence, v.lang.Say(key, args...))
+}
+
+// rule adds rules to a verdict, each once.
+func (d *Verdict) rule(rules ...string) {
+	for _, r := range rules {
+		if !slices.Contains(d.Rules, r) {
+			d.Rules = append(d.Rules, r)
+		}
+	}
 }
 
 // name is the target for a sentence.
@@ -55,7 +101,7 @@ func (v *view) name() string {
 	asked := Printable(t.Asked)
 	if !t.Address.IsValid() {
 		if asked == "" {
-			return "the target"
+			return v.lang.Say("name.target")
 		}
 		return asked
 	}
@@ -69,33 +115,64 @@ func (v *view) untraced(d *Verdict) {
 	e := v.e
 	why := ""
 	if e.Error != "" {
-		why = ": " + strings.TrimRight(Printable(e.Error), ". ")
+		why = v.lang.Say("untraced.why", strings.TrimRight(Printable(e.Error), ". "))
 	}
 	switch state := e.state(); {
 	case state == Forbidden:
-		d.Sentence = fmt.Sprintf("%s was not traced: the target policy of this node refuses it%s.", v.name(), why)
-		d.Settle = "a policy that allows it, or a trace from another node"
+		v.tell(d, "untraced.refused", v.name(), why)
+		d.Settle = v.lang.Say("untraced.refused.settle")
 	case e.Ended == EndedRunning:
-		d.Sentence = fmt.Sprintf("No probe has been sent to %s yet.", v.name())
+		v.tell(d, "untraced.yet", v.name())
 	case state == Unresolved && e.Ended == EndedFailed:
-		d.Sentence = fmt.Sprintf("%s was not traced: no address to send to%s.", v.name(), why)
-		d.Settle = "an address in place of the name, or a resolver that knows it"
+		v.tell(d, "untraced.name", v.name(), why)
+		d.Settle = v.lang.Say("untraced.name.settle")
 	default:
-		d.Sentence = fmt.Sprintf("%s was not traced: no probe was sent%s.", v.name(), why)
-		d.Settle = "another trace once the node can send"
+		v.tell(d, "untraced.unsent", v.name(), why)
+		d.Settle = v.lang.Say("untraced.unsent.settle")
 	}
 }
 
-// clean is R1: no loss at the target, whatever the middle shows.
-func (v *view) clean(d *Verdict) {
-	n := v.target.Sent
-	d.Rules = append(d.Rules, "R1")
-	limited, silent := v.middle()
-	if limited > 0 {
-		d.Rules = append(d.Rules, "R3")
+// reached is what a target that answered shows.
+func (v *view) reached(d *Verdict) {
+	t := v.target
+	switch {
+	case v.ownMachine(d):
+	case t.Sent < fewProbes:
+		v.tooFew(d)
+	case !proven(t.Lost, t.Sent):
+		v.harmless(d)
+	case v.paced(d):
+	case v.looping(d):
+	default:
+		v.lossy(d)
 	}
-	if silent > 0 {
-		d.Rules = append(d.Rules, "R6")
+}
+
+// tooFew is R13: next to no probe to the target has been answered or lost.
+func (v *view) tooFew(d *Verdict) {
+	n := v.target.Sent
+	d.rule("R13")
+	d.Settle = v.lang.Say("settle.more", v.lang.count(someProbes-n, "more"))
+	if v.target.Pending > 0 && n == 0 {
+		v.tell(d, "none.yet", v.name())
+		return
+	}
+	v.tell(d, "few", v.name(), v.lang.of(v.target.Answered, n, "probe"))
+}
+
+// harmless is what there is to say of a target that lost nothing, or no more
+// than lines lose at random.
+func (v *view) harmless(d *Verdict) {
+	n := v.target.Sent
+	if v.target.Lost == 0 {
+		d.rule("R1")
+		v.tell(d, "clean", v.name(), v.lang.count(n, "probe"), percent(d.Loss.High))
+	} else {
+		d.rule("R13")
+		v.tell(d, "chance", v.name(), v.lang.counted(d.Loss, "probe"), v.when())
+	}
+	if late := v.target.Late; late > 0 {
+		v.tell(d, "late", v.lang.count(late, "probe"))
 	}
 	switch {
 	case n >= manyProbes:
@@ -103,32 +180,47 @@ func (v *view) clean(d *Verdict) {
 	case n >= someProbes:
 		d.Grade = Likely
 	}
-	if n < someProbes {
-		d.Rules = append(d.Rules, "R13")
-		d.Settle = fmt.Sprintf("%d more probes to the target", someProbes-n)
-	}
-	if n < fewProbes {
-		d.Sentence = fmt.Sprintf("Too few probes: %s answered %s.", v.name(), ofN(n, n, ""))
-		if v.target.Pending > 0 && n == 0 {
-			d.Sentence = fmt.Sprintf("No answer from %s yet.", v.name())
+	special := v.watched(d) || v.moved(d) || v.slower(d)
+	if special {
+		if n < someProbes {
+			d.rule("R13")
 		}
 		return
 	}
+	if v.target.Lost > 0 {
+		d.Grade = Weak
+		d.Settle = v.lang.Say("chance.settle", v.lang.count(wanted(v.target.Lost, n), "more"))
+		return
+	}
+	v.clean(d)
+}
+
+// clean is R1: no loss at the target, whatever the middle shows.
+func (v *view) clean(d *Verdict) {
+	n := v.target.Sent
 	d.Class = Clean
-	d.Sentence = fmt.Sprintf("%s lost none of %d probes (95 %% interval 0 to %s %%).", v.name(), n, percent(d.Loss.High))
-	if late := v.target.Late; late > 0 {
-		d.Sentence += fmt.Sprintf(" %s answered after the deadline.", plural(late, "probe"))
+	limited, silent := v.middle()
+	if limited > 0 {
+		d.rule("R3")
+	}
+	if silent > 0 {
+		d.rule("R6")
+	}
+	if n < someProbes {
+		d.rule("R13")
+		d.Settle = v.lang.Say("settle.more", v.lang.count(someProbes-n, "more"))
 	}
 	switch {
 	case limited == 1:
 		i := slices.Index(v.limited, true)
-		at := v.endName(LinkEnd{TTL: i + 1, Addr: v.e.latest(&v.e.Hops[i].Series)})
 		d.Class = RateLimitOnly
-		d.Sentence += fmt.Sprintf(" The loss at %s is its own limit on answers: harmless.", at)
+		v.tell(d, "limited.one", v.endName(LinkEnd{TTL: i + 1, Addr: v.e.latest(&v.e.Hops[i].Series)}))
 	case limited > 1:
 		d.Class = RateLimitOnly
-		d.Sentence += fmt.Sprintf(" The losses at %d hops before it are their own limits on answers: harmless.", limited)
+		v.tell(d, "limited", limited)
 	}
+	v.testLimits(d)
+	v.asUsual(d)
 }
 
 // middle counts the hops before the target that limit their answers, and
@@ -146,84 +238,8 @@ func (v *view) middle() (limited, silent int) {
 	return limited, silent
 }
 
-// lossy is R2 and R4: the target's own figure is the true one; the hops
-// before it only say where the loss begins.
-func (v *view) lossy(d *Verdict) {
-	t := v.target
-	d.Sentence = fmt.Sprintf("%s lost %s%s.", v.name(), counted(d.Loss), v.when())
-	if t.Late > 0 {
-		d.Sentence += fmt.Sprintf(" %s more answered after the deadline.", plural(t.Late, "probe"))
-	}
-	d.Class = RealLoss
-	d.Rules = append(d.Rules, "R2")
-	if limited, _ := v.middle(); limited > 0 {
-		d.Rules = append(d.Rules, "R4")
-	}
-	switch {
-	case t.Lost >= manyLost && t.Sent >= someProbes && d.Loss.Low >= sureLoss:
-		d.Grade = Certain
-	case t.Lost >= someLost:
-		d.Grade = Likely
-	default:
-		d.Rules = append(d.Rules, "R13")
-		d.Settle = fmt.Sprintf("more probes while it lasts: %d lost of %d is little", t.Lost, t.Sent)
-	}
-	p, ok := v.locate()
-	if v.e.Target.Protocol == "udp" && !(ok && p.to <= v.end()) && !v.wentDark() {
-		// All that a UDP probe gets from a host is "port unreachable", and
-		// hosts limit those: Linux to about one a second for each peer.
-		d.Class, d.Grade, d.Rules = NotProven, Weak, []string{"R3"}
-		d.Sentence += " But a host limits the answers that UDP probes get, and no hop before it shows the same loss."
-		d.Settle = "a trace with ICMP or TCP"
-		return
-	}
-	if !ok {
-		if v.e.Target.Protocol == "tcp" {
-			d.Rules = append(d.Rules, "R10")
-		}
-		d.Sentence += " Where it begins cannot be told from these samples."
-		d.settle("the trace from the other end")
-		return
-	}
-	d.Link = v.link(p)
-	sure := "begins"
-	if !p.firm && d.Grade == Certain {
-		d.Grade = Likely
-	}
-	if d.Grade != Certain {
-		sure = "probably begins"
-	}
-	d.Sentence += fmt.Sprintf(" It %s between %s and %s, there or on the way back", sure, v.endName(d.Link.From), v.endName(d.Link.To))
-	if p.to == v.end()+1 {
-		d.Sentence += ", or at the target itself"
-	}
-	d.Sentence += "."
-	d.settle("the trace from the other end")
-}
-
 func (d *Verdict) settle(what string) {
 	if d.Settle == "" {
 		d.Settle = what
 	}
-}
-
-// wentDark says that the target answered nothing at all for longer than
-// any limit on answers explains.
-func (v *view) wentDark() bool {
-	first, n := 0.0, 0
-	for i := range len(v.series.Answer) {
-		switch {
-		case v.series.Answer[i] == AnswerPending:
-		case !isLost(v.series.Answer[i]):
-			n = 0
-		case n == 0:
-			first, n = v.series.TxMS[i], 1
-		default:
-			n++
-			if n >= silentProbes && v.series.TxMS[i]-first >= silentSpell {
-				return true
-			}
-		}
-	}
-	return false
 }

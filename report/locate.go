@@ -14,13 +14,17 @@ const (
 	// probes that a hop must have answered before the loss to be the end
 	// of a link that is named without doubt
 	seenBefore = 5
+	// probability of the stretch before the first hop from which on it is
+	// spoken of before any other
+	likelyFirst = 0.6
 )
 
 // A place is where the loss begins: after hop before, at hop to or
 // between. In TTLs; to may be the target's.
 type place struct {
 	from, to int
-	firm     bool // both ends were asked often enough while packets were lost
+	firm     bool    // both ends were asked often enough while packets were lost
+	first    float64 // probability that it is before the first hop
 }
 
 // locate finds the stretch on which the target's loss begins (rule R2).
@@ -39,21 +43,22 @@ type place struct {
 // probability is the answer; where that is the whole path, there is none.
 func (v *view) locate() (place, bool) {
 	e := v.e
-	end := v.end()
+	end := v.last()
 	if end < 1 || e.Target.Protocol == "tcp" { // R10: no conclusions from the middle
 		return place{}, false
 	}
-	spans := calm(&v.series)
+	spans := v.calm()
 	t := count(&v.series, spans, 0, math.Inf(1))
 	if t.inLost == 0 {
 		return place{}, false
 	}
 	counts := make([]sample, end)
-	loss := rates(t)
+	loss := mix(rates(t))
 	look := math.Inf(1) // ms when the first look was complete
 	if f := e.Times.FirstLook; f != nil {
 		look = float64(f.Sub(e.Times.Started)) / float64(time.Millisecond)
 	}
+	widely := wide()
 	gains := make([]float64, end) // log-likelihood of "lossy" over "as usual", by hop
 	for i := range end {
 		if v.hops[i].Answered == 0 {
@@ -61,11 +66,11 @@ func (v *view) locate() (place, bool) {
 		}
 		h := &e.Hops[i].Series
 		counts[i] = count(h, spans, 0, math.Inf(1))
-		if v.sharedLimit(e.latest(h)) {
+		if v.sharedLimit(v.near(h)) {
 			continue
 		}
 		first, later := count(h, spans, 0, look), count(h, spans, look, math.Inf(1))
-		gains[i] = gain(first, wide(), loss) + gain(later, own(later), loss)
+		gains[i] = loss.gain(first, widely) + loss.gain(later, own(v.remembered(i, later)))
 	}
 	// Hypothesis k (0-based; end: only the target) gains from all hops ≥ k.
 	p := make([]float64, end+1)
@@ -112,7 +117,7 @@ func (v *view) locate() (place, bool) {
 		// Several addresses at a TTL: its figures are a mixture.
 		firm = firm && len(e.others(&e.Hops[i].Series, e.latest(&e.Hops[i].Series))) == 0
 	}
-	return place{from: lo, to: hi + 1, firm: firm}, true
+	return place{from: lo, to: hi + 1, firm: firm, first: p[0] / total}, true
 }
 
 // firstLoss is when the first probe to the target left that was lost, ms.
@@ -125,131 +130,62 @@ func (v *view) firstLoss() float64 {
 	return 0
 }
 
-// A weighted is a rate and the logarithm of its probability.
-type weighted struct{ rate, logWeight float64 }
-
-// rates are what the target's loss may be while it is losing packets:
-// points of the posterior from its counts, within three deviations.
-func rates(t sample) []weighted {
-	const points = 13
-	a, b := float64(t.inLost)+0.5, float64(t.in-t.inLost)+0.5
-	mean := a / (a + b)
-	dev := math.Sqrt(mean * (1 - mean) / (a + b + 1))
-	var out []weighted
-	for i := range points {
-		p := mean + dev*6*(float64(i)/(points-1)-0.5)
-		if p <= 0 || p >= 1 {
-			continue
-		}
-		out = append(out, weighted{p, (a-1)*math.Log(p) + (b-1)*math.Log(1-p)})
-	}
-	return normal(out)
-}
-
-// The rates that a hop's own silence may have, dense towards 0: 0.0004,
-// 0.004, 0.01, …, 0.96, each with the part of [0, 1] it stands for.
-func grid(prior func(rate float64) float64) []weighted {
-	const points = 25
-	out := make([]weighted, points)
-	for i := range out {
-		x := (float64(i) + 0.5) / points
-		out[i] = weighted{x * x, math.Log(prior(x*x) * 2 * x / points)}
-	}
-	return out
-}
-
-// Most routers answer nearly all they are asked, the others anything:
-// good is the part of the first sort.
-func routers(good float64) func(float64) float64 {
-	return func(q float64) float64 { return 1 - good + good*50*math.Exp(-50*q) }
-}
-
-// wide are a hop's own rates in the first look.
-func wide() []weighted { return normal(grid(routers(0.2))) }
-
-// own are a hop's own rates after it, from how it answered while the
-// target was clean, unless its limit has changed since.
-func own(c sample) []weighted {
-	const changed = 0.05
-	x, n := float64(c.outLost), float64(c.out)
-	w := grid(routers(0.7))
-	for i, q := range w {
-		w[i].logWeight += x*math.Log(q.rate) + (n-x)*math.Log(1-q.rate)
-	}
-	w = normal(w)
-	for i, q := range normal(grid(func(float64) float64 { return 1 })) {
-		w[i].logWeight = math.Log((1-changed)*math.Exp(w[i].logWeight) + changed*math.Exp(q.logWeight))
-	}
-	return w
-}
-
 // sharedLimit says that the stream of all traces to a router shows that
 // it answers less than the target does, so that it limits its answers.
 func (v *view) sharedLimit(a netip.Addr) bool {
-	_, high := wilson(v.target.Lost, v.target.Sent)
 	for _, s := range v.e.Shared {
 		if s.Addr == a && s.Sent > 0 {
-			low, _ := wilson(s.Sent-s.Answered, s.Sent)
-			return low > high
+			return worse(s.Sent-s.Answered, s.Sent, v.target.Lost, v.target.Sent) < noticeable
 		}
 	}
 	return false
-}
-
-func normal(w []weighted) []weighted {
-	most, sum := math.Inf(-1), 0.0
-	for _, x := range w {
-		most = max(most, x.logWeight)
-	}
-	for _, x := range w {
-		sum += math.Exp(x.logWeight - most)
-	}
-	for i := range w {
-		w[i].logWeight -= most + math.Log(sum)
-	}
-	return w
-}
-
-// gain is how much better the answers of a hop are explained by loss at
-// the target's rates together with its own than by its own alone, as a
-// difference of log-likelihoods.
-func gain(c sample, own, loss []weighted) float64 {
-	if c.in == 0 {
-		return 0
-	}
-	x, n := float64(c.inLost), float64(c.in)
-	likely := func(silence float64) float64 { return x*math.Log(silence) + (n-x)*math.Log(1-silence) }
-	var alone, both []float64
-	for _, q := range own {
-		alone = append(alone, q.logWeight+likely(q.rate))
-		for _, p := range loss {
-			both = append(both, q.logWeight+p.logWeight+likely(1-(1-p.rate)*(1-q.rate)))
-		}
-	}
-	return logSum(both) - logSum(alone)
-}
-
-func logSum(l []float64) float64 {
-	most, sum := math.Inf(-1), 0.0
-	for _, x := range l {
-		most = max(most, x)
-	}
-	for _, x := range l {
-		sum += math.Exp(x - most)
-	}
-	return most + math.Log(sum)
 }
 
 func (v *view) link(p place) *Link {
 	at := func(ttl int) LinkEnd {
 		end := LinkEnd{TTL: ttl}
 		switch {
-		case ttl == v.end()+1:
+		case ttl == v.last()+1:
 			end.Addr = v.e.Target.Address
 		case ttl > 0 && ttl <= len(v.e.Hops):
-			end.Addr = v.e.latest(&v.e.Hops[ttl-1].Series)
+			end.Addr = v.near(&v.e.Hops[ttl-1].Series)
 		}
 		return end
 	}
 	return &Link{From: at(p.from), To: at(p.to)}
+}
+
+// near is the router of a hop as it was when packets were lost: who answered
+// last in such a stretch, or last before the first of them; where nobody
+// did, who answered last of all.
+func (v *view) near(s *Series) netip.Addr {
+	first := v.firstLoss()
+	var a netip.Addr
+	for i := range s.Addr {
+		w := v.e.who(s, i)
+		switch {
+		case !w.IsValid():
+		case s.TxMS[i] < first || !v.calmAt(s.TxMS[i]):
+			a = w
+		}
+	}
+	if a.IsValid() {
+		return a
+	}
+	return v.e.latest(s)
+}
+
+// remembered adds to what a hop answered while the target was clean what
+// path memory knows of it (R15), for at most as many probes as a trace has.
+func (v *view) remembered(i int, c sample) sample {
+	lost, asked, ok := v.usualAt(i)
+	if !ok {
+		return c
+	}
+	const most = 20
+	if asked > most {
+		lost, asked = lost*most/asked, most
+	}
+	c.out, c.outLost = c.out+asked, c.outLost+lost
+	return c
 }

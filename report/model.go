@@ -41,13 +41,19 @@ type Evidence struct {
 	// Watch is what the watchdog's own pings saw shortly before the trace and
 	// while its first look ran: the loss that it was made for. It is evidence
 	// of how the trace lies to the loss, and counted in no table.
-	Watch  *Pings   `json:"watch,omitempty"`
+	Watch *Pings `json:"watch,omitempty"`
+	// Usual is the path as path memory knew it when the trace began.
+	Usual  *Path    `json:"usual,omitempty"`
 	Shared []Shared `json:"shared,omitempty"`
 	Others []Other  `json:"others,omitempty"`
 	Notes  []string `json:"notes,omitempty"`
 
 	Verdict  Verdict  `json:"verdict"`
 	Versions Versions `json:"versions"`
+
+	// Foreign is the text that this was made of, where another program traced:
+	// counts without times. Nothing writes it.
+	Foreign *Foreign `json:"-"`
 }
 
 // Ended says why a trace stopped.
@@ -74,6 +80,9 @@ type Request struct {
 	Event    string            `json:"event,omitempty"`
 	Tags     map[string]string `json:"tags,omitempty"`
 	SentAs   string            `json:"sent_as,omitempty"`
+	// Asked is what a request that joined another's trace asked for, where
+	// that differs from Target.Asked: a name and its address, say.
+	Asked string `json:"asked,omitempty"`
 
 	// AskedToFirstProbe is milliseconds from acceptance to the first
 	// probe; nil when none was sent.

@@ -98,9 +98,17 @@ func (e *Event) outOfBounds() string {
 		if e.Target != nil && e.Target.outOfBounds() {
 			return "target"
 		}
+	case EventJoin:
+		if e.Request == nil || e.Request.outOfBounds() {
+			return "request"
+		}
 	case EventWatch:
 		if e.Pings == nil || e.Pings.check() != nil {
 			return "pings"
+		}
+	case EventUsual:
+		if e.Path == nil || e.Path.check() != nil {
+			return "path"
 		}
 	case EventEnd:
 		if e.Ended == EndedRunning || !e.Ended.valid() {
@@ -108,6 +116,12 @@ func (e *Event) outOfBounds() string {
 		}
 	}
 	return ""
+}
+
+func (r *Request) outOfBounds() bool {
+	y := r.Accepted.Year()
+	long := max(len(r.Source), len(r.By), len(r.Reason), len(r.Event), len(r.SentAs), len(r.Asked)) > maxText
+	return r.ID.IsZero() || y < 1970 || y > 9999 || long || len(r.Tags) > maxByte
 }
 
 func (e Ended) valid() bool {

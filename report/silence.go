@@ -1,88 +1,103 @@
 package report
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 )
 
-// silent is R5 and R6: the target answered nothing.
+// silent is R5, R6 and R7: the target answered nothing.
 func (v *view) silent(d *Verdict) {
 	e := v.e
 	n := v.target.Sent
 	if n == 0 {
-		d.Sentence = fmt.Sprintf("No probe to %s has run out or been answered yet.", v.name())
+		v.tell(d, "silent.none", v.name())
 		return
 	}
-	d.Sentence = fmt.Sprintf("%s answered none of %s.", v.name(), plural(n, "probe"))
+	v.tell(d, "silent", v.name(), v.lang.count(n, "probe"))
+	if v.looping(d) {
+		return
+	}
 	if n < fewProbes {
-		d.Rules = append(d.Rules, "R13")
-		d.Settle = fmt.Sprintf("%d more probes to the target", someProbes-n)
+		d.rule("R13")
+		d.Settle = v.lang.Say("settle.more", v.lang.count(someProbes-n, "more"))
 		return
 	}
 	for _, o := range e.Others {
 		if o.Answered {
-			d.Class = TargetFilters
-			d.Rules = append(d.Rules, "R5")
-			d.Sentence += fmt.Sprintf(" It answers %s: it filters %s.", o.name(), strings.ToUpper(Printable(e.Target.Protocol)))
-			if n >= someProbes {
-				d.Grade = Likely
-			}
-			if e.Target.Known {
-				d.Grade = Weak
-				d.Sentence = strings.TrimSuffix(d.Sentence, ".") + " now, or the loss ended before that one probe: it has answered before."
-			}
-			d.Settle = "a trace with " + o.name()
+			v.filters(d, o)
 			return
 		}
 	}
 	last := v.lastRouter()
 	if last == 0 {
-		d.Rules = append(d.Rules, "R6")
-		d.Sentence += " No hop before it answered either: where the path ends cannot be told, and it may be next to this machine."
-		d.Settle = "a look at this machine's own link and gateway"
+		d.rule("R6")
+		v.tell(d, "silent.all")
+		d.Settle = v.lang.Say("silent.all.settle")
 		v.knownLoss(d, n)
 		return
 	}
 	k := e.Target.KnownTTL
 	label := v.endName(LinkEnd{TTL: last, Addr: e.latest(&e.Hops[last-1].Series)})
 	if k > 1 && last >= k-1 {
-		d.Rules = append(d.Rules, "R5")
-		d.Sentence += fmt.Sprintf(" The hop before it, %s, answers.", label)
+		d.rule("R5")
+		v.tell(d, "silent.before", label)
 		if !e.Target.Known {
 			d.Class = TargetFilters
 		}
 	} else {
-		d.Rules = append(d.Rules, "R6")
-		d.Sentence += fmt.Sprintf(" Nothing answers behind %s: a cut, a loop or a filter.", label)
+		d.rule("R6")
+		v.tell(d, "silent.behind", label)
 	}
-	d.Settle = "a trace with TCP to a port that is open, and the trace from the other end"
+	d.Settle = v.lang.Say("silent.settle")
 	v.knownLoss(d, n)
-	if d.Class == RealLoss {
-		d.Link = &Link{From: LinkEnd{TTL: last, Addr: e.latest(&e.Hops[last-1].Series)}, To: LinkEnd{TTL: last + 1}}
-		if k == last+1 {
-			d.Link.To.Addr = e.Target.Address
+	if d.Class != RealLoss {
+		return
+	}
+	d.Link = &Link{From: LinkEnd{TTL: last, Addr: e.latest(&e.Hops[last-1].Series)}, To: LinkEnd{TTL: last + 1}}
+	if k == last+1 {
+		d.Link.To.Addr = e.Target.Address
+	} else if u := v.usualHop(last + 1); u != nil && len(u.Addrs) > 0 {
+		// Path memory knows who used to answer next.
+		d.rule("R15")
+		d.Link.To.Addr = u.Addrs[0]
+		v.tell(d, "silent.next", v.endName(d.Link.To))
+	}
+}
+
+// filters is R5: the target answers another protocol.
+func (v *view) filters(d *Verdict, o Other) {
+	d.Class = TargetFilters
+	d.rule("R5")
+	proto := strings.ToUpper(Printable(v.e.Target.Protocol))
+	if v.e.Target.Known {
+		d.Grade = Weak
+		v.tell(d, "filters.now", o.name(), proto)
+	} else {
+		v.tell(d, "filters", o.name(), proto)
+		if v.target.Sent >= someProbes {
+			d.Grade = Likely
 		}
 	}
+	d.Settle = v.lang.Say("filters.settle", o.name())
 }
 
 // knownLoss makes a loss of the silence of a target that used to answer.
 func (v *view) knownLoss(d *Verdict, n int) {
 	if !v.e.Target.Known {
-		d.Sentence += " It is not known to have answered before."
+		v.tell(d, "known.not")
 		return
 	}
 	d.Class = RealLoss
 	if n >= someProbes {
 		d.Grade = Likely
 	}
-	d.Sentence += " It has answered before, so it is down or cut off."
+	v.tell(d, "known")
 }
 
 // lastRouter is the highest TTL that answered; 0: none.
 func (v *view) lastRouter() int {
 	for i := len(v.hops) - 1; i >= 0; i-- {
-		if v.e.latest(&v.e.Hops[i].Series).IsValid() {
+		if v.e.latest(&v.e.Hops[i].Series).IsValid() || v.e.Foreign != nil && v.hops[i].Answered > 0 {
 			return v.e.Hops[i].TTL
 		}
 	}
@@ -93,20 +108,25 @@ func (v *view) lastRouter() int {
 func (v *view) unreachable(d *Verdict) {
 	e := v.e
 	who, ttl, times := v.whoTurnedBack()
-	d.Rules = append(d.Rules, "R6")
+	own := who == e.Node.Source && who.IsValid()
 	said := v.endName(LinkEnd{TTL: ttl, Addr: who})
-	if who == e.Node.Source && who.IsValid() {
-		said = "this machine itself (" + who.String() + ")"
-	} else if ttl == 0 {
+	switch {
+	case own:
+		said = v.lang.Say("name.self", who)
+	case ttl == 0:
 		said = who.String()
 	}
-	d.Sentence = fmt.Sprintf("%s answered none of %s: %s says that it cannot be reached (%s).", v.name(), plural(v.target.Sent, "probe"), said, plural(times, "time"))
-	d.Settle = "what that router knows of the way on, and a trace with TCP"
+	v.tell(d, "unreachable", v.name(), v.lang.count(v.target.Sent, "probe"), said, v.lang.count(times, "time"))
 	if v.target.Sent < fewProbes {
-		d.Rules = append(d.Rules, "R13")
-		d.Settle = fmt.Sprintf("%d more probes to the target", someProbes-v.target.Sent)
+		d.rule("R6", "R13")
+		d.Settle = v.lang.Say("settle.more", v.lang.count(someProbes-v.target.Sent, "more"))
 		return
 	}
+	if v.looping(d) {
+		return
+	}
+	d.rule("R6")
+	d.Settle = v.lang.Say("unreachable.settle")
 	if v.target.Sent >= someProbes {
 		d.Grade = Likely
 	}
@@ -114,17 +134,26 @@ func (v *view) unreachable(d *Verdict) {
 	for _, o := range e.Others {
 		if o.Answered {
 			d.Rules = []string{"R5"}
-			d.Sentence += fmt.Sprintf(" But the target answers %s: only %s is turned away.", o.name(), strings.ToUpper(Printable(e.Target.Protocol)))
+			v.tell(d, "unreachable.other", o.name(), strings.ToUpper(Printable(e.Target.Protocol)))
 			return
 		}
 	}
+	if own {
+		// R14: nobody on this machine's own network answers for it.
+		d.Class = OwnNetwork
+		d.rule("R14")
+		d.Link = &Link{To: LinkEnd{TTL: 1}}
+		v.tell(d, "unreachable.own")
+		d.Settle = v.lang.Say("own.gateway.settle")
+		return
+	}
 	if !e.Target.Known {
-		d.Sentence += " It is not known to have answered before."
+		v.tell(d, "known.not")
 		return
 	}
 	d.Class = RealLoss
-	d.Sentence += " It has answered before, so it is down or cut off."
-	if ttl > 0 && who != e.Node.Source {
+	v.tell(d, "known")
+	if ttl > 0 {
 		d.Link = &Link{From: LinkEnd{TTL: ttl, Addr: who}, To: LinkEnd{TTL: ttl + 1}}
 	}
 }

@@ -6,6 +6,11 @@ import (
 	"slices"
 )
 
+// doubt is by how much, as a logarithm, the series must be better explained
+// with calm stretches than without: a short clean run at either end is often
+// chance, and would make every hop that lost a probe in it a limiting one.
+const doubt = 2
+
 // A span is a stretch of time, ms since start.
 type span struct{ from, to float64 }
 
@@ -18,7 +23,8 @@ type span struct{ from, to float64 }
 // The longest runs are taken out, one by one, and the cut that explains
 // the series best wins: log-likelihood of the rest at one rate of loss,
 // less ln n for each edge of a stretch (the Bayesian information
-// criterion). Losses at random all over leave no calm stretch at all.
+// criterion), and by e^2 at least. Losses at random all over leave no calm
+// stretch at all.
 func calm(s *Series) []span {
 	type run struct{ from, to, n, edges int } // from, to: losses around it, -1 and len at the ends
 	var runs []run
@@ -47,7 +53,7 @@ func calm(s *Series) []span {
 		runs[0].edges = 1
 	}
 	slices.SortStableFunc(runs, func(a, b run) int { return cmp.Compare(b.n, a.n) })
-	best, take := logLikelihood(lost, n), 0
+	best, take := logLikelihood(lost, n)+doubt, 0
 	rest, edges := n, 0
 	for i, r := range runs {
 		rest -= r.n
@@ -112,36 +118,28 @@ func count(s *Series, calm []span, from, to float64) sample {
 }
 
 // limits says for each hop whether its losses are its own limit on
-// answers (rules R3 and R4): what lies behind it loses less.
+// answers (rules R3 and R4): what lies behind it loses less, by Fisher's
+// test, or it loses as much while the target is clean as while it is not.
 func (v *view) limits() []bool {
 	out := make([]bool, len(v.hops))
 	end := v.end()
-	spans := calm(&v.series)
 	for i, s := range v.hops {
 		if i == end || s.Answered == 0 || s.Lost == 0 {
 			continue
 		}
-		low, _ := wilson(s.Lost, s.Sent)
-		for j := i + 1; j < len(v.hops) && !out[i]; j++ {
-			later := v.hops[j]
-			if j == end || later.Answered == 0 {
-				continue
-			}
-			_, high := wilson(later.Lost, later.Sent)
-			out[i] = high < low || v.target.Answered == 0 && later.Lost == 0 && later.Sent >= enough && 2*later.Sent >= s.Sent
-		}
-		if v.target.Answered == 0 || out[i] {
-			continue
-		}
-		if v.target.Lost == 0 {
+		_, later := v.leastBehind(i)
+		out[i] = later.Sent > 0 && worse(s.Lost, s.Sent, later.Lost, later.Sent) < noticeable
+		switch {
+		case out[i]:
+		case v.target.Answered == 0:
+			out[i] = later.Sent >= enough && later.Lost == 0 && 2*later.Sent >= s.Sent
+		case v.target.Lost == 0:
 			out[i] = v.target.Sent >= enough
-			continue
+		default:
+			c := count(&v.e.Hops[i].Series, v.calm(), 0, math.Inf(1))
+			clean := count(&v.series, v.calm(), 0, math.Inf(1))
+			out[i] = worse(c.outLost, c.out, clean.outLost, clean.out) < noticeable && float64(c.inLost)*float64(c.out) <= 1.5*float64(c.outLost)*float64(c.in)
 		}
-		_, high := wilson(v.target.Lost, v.target.Sent)
-		c := count(&v.e.Hops[i].Series, spans, 0, math.Inf(1))
-		// It loses as much while the target is clean as while it is not.
-		alike := c.outLost > 0 && float64(c.inLost)*float64(c.out) <= 1.5*float64(c.outLost)*float64(c.in)
-		out[i] = high < low || alike
 	}
 	return out
 }

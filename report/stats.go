@@ -47,14 +47,40 @@ func (s Stats) Interval() *Loss {
 		return nil
 	}
 	l := &Loss{Lost: s.Lost, Sent: s.Sent}
-	low, high := wilson(s.Lost, s.Sent)
+	low, high := exact(s.Lost, s.Sent)
 	l.Low, l.High = round1(100*low), round1(100*high)
 	return l
 }
 
 // Stats are the figures of a hop: whoever answered its probes counts.
-func (h *Hop) Stats() Stats {
-	return h.stats(func(a byte) bool { return a == AnswerReply || a == AnswerExpired || a == AnswerUnreachable })
+func (h *Hop) Stats() Stats { return h.stats(anybody) }
+
+// anybody says of an answer that somebody gave it, theTarget that the target
+// did.
+func anybody(a byte) bool {
+	return a == AnswerReply || a == AnswerExpired || a == AnswerUnreachable
+}
+func theTarget(a byte) bool { return a == AnswerReply }
+
+// counts are stats without round-trip times: all that a verdict needs.
+func (s *Series) counts(answered func(byte) bool) Stats {
+	var st Stats
+	for i := range len(s.Answer) {
+		switch a := s.Answer[i]; {
+		case a == AnswerPending:
+			st.Pending++
+			continue
+		case answered(a):
+			st.Answered++
+		case a == AnswerLate:
+			st.Answered++
+			st.Late++
+		default:
+			st.Lost++
+		}
+		st.Sent++
+	}
+	return st
 }
 
 // stats takes for answered what the caller says is an answer, and what
@@ -121,7 +147,8 @@ func rttStats(rtts []time.Duration) *RTTStats {
 
 // wilson is the 95 % Wilson score interval of a proportion x/n, n > 0
 // (E. B. Wilson, JASA 22, 1927). Unlike the usual normal interval it is
-// honest for few samples and at 0 and n: 0 of 3 is 0 to 56 %.
+// honest for few samples and at 0 and n: 0 of 3 is 0 to 56 %. Cheaper than
+// the exact one, it only compares hops; what is printed is exact.
 func wilson(x, n int) (low, high float64) {
 	const z = 1.959963984540054
 	p, m := float64(x)/float64(n), float64(n)

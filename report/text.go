@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -16,6 +17,9 @@ type TextOptions struct {
 	// Unwrapped leaves the words below the table in lines of any length,
 	// for whoever wraps them to a width of their own.
 	Unwrapped bool
+
+	// as stands before an address in the table, for tickets. Nil: nothing does.
+	as func(netip.Addr) string
 }
 
 // Text is the report as users of `mtr -w` know it, with what mtr does
@@ -51,6 +55,9 @@ func (p *printer) line(parts ...string) {
 func (p *printer) host(a netip.Addr) string {
 	if !a.IsValid() {
 		return "???"
+	}
+	if p.opts.as != nil {
+		return fmt.Sprintf("%-11s %s", p.opts.as(a), a)
 	}
 	if p.opts.Name != nil {
 		if n := strings.TrimSpace(Printable(p.opts.Name(a))); n != "" {

@@ -1,9 +1,12 @@
 package report
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // RulesVersion is the number of the rule set that Judge applies.
-const RulesVersion = 1
+const RulesVersion = 2
 
 // A Verdict is one sentence that says what a report shows, how sure
 // that is, and why.
@@ -13,7 +16,9 @@ type Verdict struct {
 	Rules    []string `json:"rules"`          // "R1" … that led to it
 	Link     *Link    `json:"link,omitempty"` // where the loss begins, where one link can be named
 	Loss     *Loss    `json:"loss,omitempty"` // at the target; absent when no probe went there
-	Sentence string   `json:"sentence"`       // in English
+	Spells   []Spell  `json:"spells,omitempty"`
+	Numbers  []Number `json:"numbers,omitempty"`
+	Sentence string   `json:"sentence"` // in English, unless another language was asked for
 	Settle   string   `json:"settle,omitempty"`
 
 	RulesVersion int `json:"rules_version"`
@@ -60,10 +65,55 @@ type LinkEnd struct {
 }
 
 // Loss is lost of sent with the 95 % confidence interval of the ratio,
-// Low and High in percent (Wilson score interval).
+// Low and High in percent (the exact one, of Clopper and Pearson).
 type Loss struct {
 	Lost int     `json:"lost"`
 	Sent int     `json:"sent"`
 	Low  float64 `json:"low"`
 	High float64 `json:"high"`
 }
+
+// Spell is a stretch in which the target was losing packets, as far as the
+// probes bracket it.
+type Spell struct {
+	From Edge `json:"from"`
+	To   Edge `json:"to"`
+}
+
+// Edge is a moment between two probes. Of a beginning, After is when the
+// last answered probe left and By when the first lost one did; of an end,
+// After is the last lost one and By the first answered. Nil: there was no
+// such probe, so it may have been earlier, or later.
+type Edge struct {
+	After *time.Time `json:"after,omitempty"`
+	By    *time.Time `json:"by,omitempty"`
+}
+
+// Number is one comparison that a rule rests on: Lost of Sent at a TTL
+// against Lost of Sent elsewhere, and how likely chance alone makes it at
+// least so much worse (Fisher's exact test, one-sided; it knows the sample
+// sizes).
+type Number struct {
+	Rule string `json:"rule"`
+	TTL  int    `json:"ttl"` // whose figures Lost and Sent are; 0: the target's
+	Lost int    `json:"lost"`
+	Sent int    `json:"sent"`
+
+	Against     Against `json:"against"`
+	AgainstTTL  int     `json:"against_ttl"` // of another hop; 0: the target, or the same hop
+	AgainstLost int     `json:"against_lost"`
+	AgainstSent int     `json:"against_sent"`
+	P           float64 `json:"p"` // 0 to 1
+}
+
+// Against is what a Number's figures are compared with.
+type Against string
+
+const (
+	AgainstHop    Against = "hop"    // another hop, or the target, in the same time
+	AgainstUsual  Against = "usual"  // the same hop, as path memory knows it
+	AgainstMember Against = "member" // the other routers of this TTL, while the target was clean
+	// AgainstRest is of targets, not of probes: those in trouble of those whose path goes there, against the rest of
+	// what is watched.
+	AgainstRest Against = "rest"
+)

@@ -13,16 +13,50 @@ type view struct {
 	limited []bool // by hop: its losses are its own limit on answers
 	series  Series // to the target
 	target  Stats
+
+	lang    Lang
+	usual   *Path   // nil: unknown
+	reverse *Report // nil: not at hand
+
+	spans     []span // calm of series, once it is asked for
+	shifted   *shift
+	shiftless bool // the shift was sought
 }
 
-func look(e *Evidence) *view {
-	v := &view{e: e, hops: make([]Stats, len(e.Hops)), series: e.TargetSeries()}
-	v.target = v.series.stats(func(a byte) bool { return a == AnswerReply })
+func look(e *Evidence) *view { return lookWith(e, Around{}) }
+
+func lookWith(e *Evidence, a Around) *view {
+	v := &view{e: e, hops: make([]Stats, len(e.Hops)), series: e.TargetSeries(), lang: a.Lang, usual: a.Usual, reverse: a.Reverse}
+	if v.lang == "" {
+		v.lang = English
+	}
+	if v.usual == nil {
+		v.usual = e.Usual
+	}
+	stats := (*Series).stats
+	if a.bare {
+		stats = (*Series).counts
+	}
+	v.target = stats(&v.series, theTarget)
 	for i := range e.Hops {
-		v.hops[i] = e.Hops[i].Stats()
+		v.hops[i] = stats(&e.Hops[i].Series, anybody)
+	}
+	if e.Foreign != nil {
+		v.countedOnly(e.Foreign)
 	}
 	v.limited = v.limits()
 	return v
+}
+
+// calm are the stretches in which the target was clean.
+func (v *view) calm() []span {
+	if v.spans == nil {
+		v.spans = calm(&v.series)
+		if v.spans == nil {
+			v.spans = []span{}
+		}
+	}
+	return v.spans
 }
 
 // end is the index of the target's own hop; -1: it answered at no TTL.
@@ -31,6 +65,18 @@ func (v *view) end() int {
 		return -1
 	}
 	return len(v.e.Hops) - 1
+}
+
+// last is the index of the target's own hop or, where it answered at no
+// TTL, the one behind the last router that did; -1: none did either.
+func (v *view) last() int {
+	if end := v.end(); end >= 0 {
+		return end
+	}
+	if n := v.lastRouter(); n > 0 {
+		return n
+	}
+	return -1
 }
 
 // A row is a line of the table.

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// clockFormat is the time of day as sentences have it.
+const clockFormat = "15:04:05.0"
+
 // ofN is "3 of 10 probes".
 func ofN(x, n int, what string) string {
 	if what == "" {
@@ -19,19 +22,16 @@ func ofN(x, n int, what string) string {
 	return fmt.Sprintf("%d of %d %ss", x, n, what)
 }
 
-// counted is "3 of 10 probes (30 %, 95 % interval 10.8 to 60.3 %)".
-func counted(l *Loss) string {
-	if l == nil || l.Sent == 0 {
-		return "0 of 0 probes"
-	}
-	return fmt.Sprintf("%s (%s %%, 95 %% interval %s to %s %%)", ofN(l.Lost, l.Sent, ""),
-		percent(100*float64(l.Lost)/float64(l.Sent)), percent(l.Low), percent(l.High))
-}
+// counted is "3 of 10 probes (30 %, 95 % interval 6.7 to 65.2 %)".
+func counted(l *Loss) string { return English.counted(l, "probe") }
 
 // percent has one decimal where it says something.
 func percent(p float64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(round1(p), 'f', 1, 64), ".0")
 }
+
+// tenth is a number of ms with one decimal.
+func tenth(ms float64) string { return strconv.FormatFloat(ms, 'f', 1, 64) }
 
 func plural(n int, what string) string {
 	if n == 1 {
@@ -44,13 +44,15 @@ func plural(n int, what string) string {
 func (v *view) endName(l LinkEnd) string {
 	switch {
 	case l.TTL == 0:
-		return "this machine"
-	case v.end() >= 0 && l.TTL == v.end()+1:
-		return "the target"
+		return v.lang.Say("name.machine")
+	case v.end() >= 0 && l.TTL == v.end()+1, v.end() < 0 && l.Addr.IsValid() && l.Addr == v.e.Target.Address:
+		return v.lang.Say("name.target")
 	case l.Addr.IsValid():
-		return fmt.Sprintf("hop %d (%s)", l.TTL, l.Addr)
+		return v.lang.Say("name.hop", l.TTL, l.Addr)
+	case v.foreignHost(l.TTL) != "":
+		return v.lang.Say("name.hop", l.TTL, v.foreignHost(l.TTL))
 	default:
-		return fmt.Sprintf("hop %d (silent)", l.TTL)
+		return v.lang.Say("name.hop.silent", l.TTL)
 	}
 }
 
@@ -63,35 +65,29 @@ func (o Other) name() string {
 }
 
 // when is ", between 14:05:33.1 and 14:05:42.9" of the first and the
-// last lost probe; "" where the loss was there from first to last probe.
+// last lost probe; "" where nothing was lost.
 func (v *view) when() string {
+	first, last := v.lostEnds()
 	s := &v.series
-	first, last := -1, -1
-	for i := range len(s.Answer) {
-		if s.Answer[i] != AnswerReply && s.Answer[i] != AnswerPending {
-			if first < 0 {
-				first = i
-			}
-			last = i
-		}
-	}
-	if first < 0 {
+	if v.e.Foreign != nil {
 		return ""
 	}
-	if first == last {
-		return ", at " + v.clock(s.TxMS[first])
+	switch {
+	case first < 0:
+		return ""
+	case first == last:
+		return v.lang.Say("when.at", v.clock(s.TxMS[first]))
 	}
-	spells := ""
 	if n := v.spells(); n > 1 {
-		spells = fmt.Sprintf(" in %d spells", n)
+		return v.lang.Say("when.spells", n, v.clock(s.TxMS[first]), v.clock(s.TxMS[last]))
 	}
-	return fmt.Sprintf(",%s between %s and %s", spells, v.clock(s.TxMS[first]), v.clock(s.TxMS[last]))
+	return v.lang.Say("when", v.clock(s.TxMS[first]), v.clock(s.TxMS[last]))
 }
 
 // spells is in how many stretches the target was losing packets.
 func (v *view) spells() int {
 	n := 1
-	for _, c := range calm(&v.series) {
+	for _, c := range v.calm() {
 		if !math.IsInf(c.from, -1) && !math.IsInf(c.to, 1) {
 			n++
 		}
@@ -101,5 +97,23 @@ func (v *view) spells() int {
 
 // clock is the time of day, to a tenth of a second, in the trace's zone.
 func (v *view) clock(ms float64) string {
-	return v.e.Times.Started.Add(time.Duration(ms * float64(time.Millisecond))).Format("15:04:05.0")
+	return v.e.Times.Started.Add(time.Duration(ms * float64(time.Millisecond))).Format(clockFormat)
+}
+
+// hopWords says which routers became which: "hop 4 was 198.18.0.17, is
+// 198.18.0.18; …".
+func hopWords(l Lang, hops []hopChange) string {
+	const most = 3
+	var parts []string
+	for i, c := range hops {
+		if i == most {
+			break
+		}
+		parts = append(parts, l.Say("hop.was", c.ttl, addrWords(l, c.before), addrWords(l, c.after)))
+	}
+	s := strings.Join(parts, l.Say("semicolon"))
+	if n := len(hops) - most; n > 0 {
+		s += l.Say("hop.more", l.count(n, "hop"))
+	}
+	return s
 }

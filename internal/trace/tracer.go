@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,12 +56,14 @@ type Job struct {
 	// the watchdog does when a ping is missed.
 	Address netip.Addr  // of Target, where that is known already; else it is looked up
 	Known   bool        // the target has answered before
+	Joins   *Joins      // unless nil: others may join
 	Hold    <-chan bool // unless nil: after the first look, true goes on with the long look, false ends it there
 }
 
-// Paths remembers how long paths are; *paths.Memory is one.
+// Paths remembers paths; *paths.Memory is one.
 type Paths interface {
 	Length(target netip.Addr) (ttl uint8, known bool)
+	Path(target netip.Addr) (*report.Path, bool)
 }
 
 // A Tracer runs traces, any number at once.
@@ -75,7 +78,28 @@ type Tracer struct {
 	Node     string // name, for the events
 	Now      func() time.Time
 
-	traces atomic.Uint64
+	traces   atomic.Uint64
+	settings sync.RWMutex // of Policy and Rule, once traces run
+}
+
+// Set changes policy and rule for the traces that begin from now on.
+func (t *Tracer) Set(p Policy, r Rule) {
+	t.settings.Lock()
+	defer t.settings.Unlock()
+	t.Policy, t.Rule = p, r
+}
+
+// current is policy and rule as they are now.
+func (t *Tracer) current() (Policy, Rule) {
+	t.settings.RLock()
+	defer t.settings.RUnlock()
+	return t.Policy, t.Rule
+}
+
+// Check asks the policy that is in force now.
+func (t *Tracer) Check(q Question) error {
+	p, _ := t.current()
+	return p.Check(q)
 }
 
 // Trace runs one job to its end, calling emit with each event from this
@@ -84,7 +108,9 @@ type Tracer struct {
 // probes have left; when ctx ends, it returns at once, with
 // report.EndedInterrupted and no end event.
 func (t *Tracer) Trace(ctx context.Context, drain <-chan struct{}, job Job, emit func(report.Event)) (report.Ended, int) {
-	r := &running{Tracer: t, job: t.fill(job), emit: emit, start: t.Now()}
+	defer job.Joins.Close()
+	r := &running{Tracer: t, job: t.Fill(job), emit: emit, start: t.Now()}
+	r.policy, r.rule = t.current()
 	found, err := pinned{addr: job.Address}, error(nil)
 	if !job.Address.IsValid() {
 		found, err = pin(ctx, t.Resolver, t.Memory, job.Target, job.Family)
@@ -99,14 +125,14 @@ func (t *Tracer) Trace(ctx context.Context, drain <-chan struct{}, job Job, emit
 	if err != nil {
 		return r.finish(report.EndedFailed, err), 0
 	}
-	if err := t.Policy.Check(Question{Addr: found.addr, Source: job.Asker, Port: r.job.Port}); err != nil {
+	if err := r.policy.Check(Question{Addr: found.addr, Source: job.Asker, Port: r.job.Port}); err != nil {
 		return r.finish(report.EndedRefused, err), 0
 	}
 	return r.run(ctx, drain)
 }
 
-// fill puts the defaults in.
-func (t *Tracer) fill(j Job) Job {
+// Fill puts the defaults in.
+func (t *Tracer) Fill(j Job) Job {
 	if j.Protocol == "" {
 		j.Protocol = probe.ICMP
 	}
@@ -116,11 +142,12 @@ func (t *Tracer) fill(j Job) Job {
 	if j.Size == 0 {
 		j.Size = 64
 	}
+	_, rule := t.current()
 	if j.Interval == 0 {
-		j.Interval = t.Rule.Interval
+		j.Interval = rule.Interval
 	}
 	if j.MaxTTL == 0 {
-		j.MaxTTL = t.Rule.MaxTTL
+		j.MaxTTL = rule.MaxTTL
 	}
 	return j
 }
@@ -129,6 +156,8 @@ func (t *Tracer) fill(j Job) Job {
 // world.
 type running struct {
 	*Tracer
+	policy Policy // as they were when it began
+	rule   Rule
 	job    Job
 	emit   func(report.Event)
 	start  time.Time
@@ -140,6 +169,7 @@ type running struct {
 	flights []flight // by number of the probe
 	shared  map[netip.Addr]count
 	slot    *Slot
+	joined  int // requests that joined
 }
 
 type flight struct {
@@ -163,7 +193,7 @@ func (r *running) begin(found pinned) {
 	}
 	l := limits{
 		interval: r.job.Interval, rounds: r.job.Rounds, maxTTL: uint8(r.job.MaxTTL),
-		minPackets: r.Rule.MinPackets, tail: r.Rule.Tail, maxDuration: r.Rule.MaxDuration,
+		minPackets: r.rule.MinPackets, tail: r.rule.Tail, maxDuration: r.rule.MaxDuration,
 	}
 	if found.addr.IsValid() {
 		l.knownLength, l.known = r.length(found.addr)
@@ -175,6 +205,11 @@ func (r *running) begin(found pinned) {
 		E: report.EventStart, At: r.start, Schema: report.Schema, Node: r.Node,
 		Source: localAddr(found.addr, r.job.Local), Target: target,
 	})
+	if t := r.Paths; t != nil && found.addr.IsValid() {
+		if p, ok := t.Path(found.addr); ok {
+			r.emit(report.Event{E: report.EventUsual, Path: p})
+		}
+	}
 	if found.note != "" {
 		r.emit(report.Event{E: report.EventNote, Text: found.note})
 	}
@@ -224,6 +259,7 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 		}
 	}()
 
+	joins := r.job.Joins.open()
 	askSlot := func() {
 		r.slot = r.Slots.Ask()
 		granted = r.slot.Granted()
@@ -231,7 +267,7 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 		case <-granted:
 		default:
 			r.phase(report.PhaseWaiting)
-			slotWait = time.After(r.Rule.SlotWait)
+			slotWait = time.After(r.rule.SlotWait)
 		}
 	}
 	for before := m.stage; m.stage != done; before = m.stage {
@@ -249,6 +285,7 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 			case m.stage == waiting:
 				askSlot()
 			case m.stage == closing:
+				r.job.Joins.Close()
 				r.cancel()
 			}
 			continue
@@ -262,6 +299,10 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 		case <-timer.C:
 		case <-r.box.wake:
 			r.receive()
+		case <-joins:
+			if r.welcome(); slotWait != nil && m.again.waves > 0 {
+				slotWait = time.After(r.rule.SlotWait + freshLook)
+			}
 		case <-granted:
 			granted, slotWait = nil, nil
 			r.remember()
@@ -276,11 +317,15 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 			}
 		case <-slotWait:
 			slotWait = nil
-			if m.clean() {
+			switch {
+			case m.again.waves > 0: // for one who joined late
+				slotWait = time.After(freshLook + maxDeadline)
+			case m.clean():
 				m.end(report.EndedFirstLook)
 			}
 		case <-drain:
 			draining, drain, granted, held = true, nil, nil, nil
+			r.job.Joins.Close()
 			if m.stage == firstLook {
 				grace = time.After(firstLookGrace)
 			} else {

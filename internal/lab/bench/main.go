@@ -78,7 +78,7 @@ func measure(ctx context.Context, only, out string, with bench) error {
 		{"burst", b.burst}, {"mtr", b.mtr}, {"single", b.single}, {"limited", b.limited}, {"beside", b.beside}, {"idle", b.idle}, {"door", b.door}, {"spool", b.spool},
 		{"watch-events", b.watchEvents}, {"watch-beside", b.watchBeside}, {"watch-storm", b.watchStorm}, {"watch-healthy", b.watchHealthy},
 		{"watch-cpu", b.watchCPU}, {"watch-uplink", b.watchUplink}, {"watch-canary", b.watchCanary},
-		{"archive", b.archiveRead}, {"pages", b.pages}, {"verdict", b.verdict},
+		{"archive", b.archiveRead}, {"pages", b.pages}, {"pages-big", b.pagesBig}, {"verdict", b.verdict},
 	} {
 		family, _, _ := strings.Cut(m.name, "-")
 		if names := strings.Split(only, ","); only != "" && !slices.Contains(names, m.name) && !slices.Contains(names, family) {

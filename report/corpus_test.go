@@ -1,0 +1,122 @@
+package report_test
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mtrq/mtrq/internal/lab/cases"
+	"github.com/mtrq/mtrq/report"
+)
+
+// hold checks a score against what verdicts must reach: class right in 98 of
+// 100, place in 95 of 100 where the packets suffice, and nobody blamed who
+// lost nothing.
+func hold(t *testing.T, s *cases.Score) {
+	t.Helper()
+	var b strings.Builder
+	s.Print(&b)
+	t.Log("\n" + b.String())
+	for _, w := range s.Wrong {
+		t.Log(w)
+	}
+	if len(s.Blamed) > 0 {
+		t.Errorf("a loss is spoken of where nothing was lost: %v", s.Blamed)
+	}
+	if 100*s.Right < 98*s.Cases {
+		t.Errorf("class right in %d of %d", s.Right, s.Cases)
+	}
+	if 100*s.Placed < 95*s.Enough {
+		t.Errorf("place right in %d of %d", s.Placed, s.Enough)
+	}
+	if 100*s.Held < 95*s.Named {
+		t.Errorf("the stretch holds the place in %d of %d", s.Held, s.Named)
+	}
+	if 2*s.Exact < s.Named {
+		t.Errorf("a single link in %d of %d: the stretches are too long to be of use", s.Exact, s.Named)
+	}
+	if 100*s.SureNo > s.Sure {
+		t.Errorf("%d of %d that are certain are wrong", s.SureNo, s.Sure)
+	}
+}
+
+// TestCorpus judges real traces over networks whose truth is known.
+func TestCorpus(t *testing.T) {
+	all, err := cases.ReadDir("testdata/corpus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 150 {
+		t.Errorf("%d cases, want 150 at least", len(all))
+	}
+	s, err := cases.Judge(all, report.Judge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold(t, s)
+}
+
+// TestDrawn judges 500 simulated traces for each of two fixed seeds.
+func TestDrawn(t *testing.T) {
+	for _, seed := range []uint64{1, 20261123} {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			s, err := cases.Judge(cases.Draw(seed, 500), report.Judge)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hold(t, s)
+		})
+	}
+}
+
+// TestDrawnAnew judges 500 more from a seed that is another each time
+// (MTRQ_SEED repeats one). It reports, and fails by no luck of a draw.
+func TestDrawnAnew(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if given := os.Getenv("MTRQ_SEED"); given != "" {
+		var err error
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := cases.Judge(cases.Draw(seed, 500), report.Judge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	s.Print(&b)
+	t.Logf("seed %d\n%s", seed, b.String())
+	for _, w := range s.Wrong {
+		t.Log(w)
+	}
+}
+
+// BenchmarkJudge is a verdict of a report of a minute over 15 hops; it may
+// take a millisecond.
+func BenchmarkJudge(b *testing.B) {
+	var reports []*report.Report
+	for _, c := range cases.Draw(3, 100) {
+		r, err := c.Fold()
+		if err != nil {
+			b.Fatal(err)
+		}
+		reports = append(reports, r)
+	}
+	for i := 0; b.Loop(); i++ {
+		report.Judge(&reports[i%len(reports)].Evidence)
+	}
+}
+
+// BenchmarkJudgeLong is the worst that the defaults allow: 300 s of loss over
+// 29 routers, 1,800 probes to the target and 8,700 to the hops.
+func BenchmarkJudgeLong(b *testing.B) {
+	long, err := cases.Long()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		report.Judge(&long.Evidence)
+	}
+}

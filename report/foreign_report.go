@@ -1,0 +1,168 @@
+package report
+
+import "net/netip"
+
+// maxForeignSeries is the most probes of a hop that are laid out for the
+// rules; the figures that are shown and counted stay those of the text.
+const maxForeignSeries = 3000
+
+// Report makes a report of a foreign trace, so that Judge, Explain and Table
+// say of it what its counts carry. Its probes stand evenly in the order of
+// sending, since the text does not say when they were lost; Evidence.Foreign
+// keeps the rules that need times from reading anything into that. It is not
+// for the archive.
+func (f *Foreign) Report() *Report {
+	e := Evidence{Schema: Schema, Ended: EndedComplete, Foreign: f}
+	e.Node.Name = f.Source
+	e.Target = Target{Asked: f.Target, Address: f.Address, Protocol: f.protocol(), Size: f.Size}
+	if f.Target == "" && f.Address.IsValid() {
+		e.Target.Asked = f.Address.String()
+	}
+	index := make(map[netip.Addr]int)
+	at := func(a netip.Addr) *int {
+		if !a.IsValid() {
+			return nil
+		}
+		i, ok := index[a]
+		if !ok {
+			i = len(e.Addresses)
+			index[a], e.Addresses = i, append(e.Addresses, a)
+		}
+		return &i
+	}
+	last := len(f.Hops)
+	reached := f.reached()
+	for i := range f.Hops {
+		h := &f.Hops[i]
+		answer := byte(AnswerExpired)
+		switch {
+		case h.Turned:
+			answer = AnswerUnreachable
+		case reached && i == last-1:
+			answer = AnswerReply
+		}
+		var who []*int
+		for _, x := range h.Hosts {
+			who = append(who, at(x.Addr))
+		}
+		e.Hops = append(e.Hops, Hop{TTL: h.TTL, Series: h.series(answer, who)})
+	}
+	switch {
+	case reached:
+		ttl := f.Hops[last-1].TTL
+		e.Target.TTL = &ttl
+	default:
+		// What ran into silence at the end, or was turned back there, went for
+		// the target, too; behind a router that merely answers nobody asked.
+		e.Ping = newSeries()
+		if h := &f.Hops[last-1]; h.Turned || h.Lost == h.Sent {
+			e.Ping = h.series(AnswerUnreachable, nil)
+		}
+	}
+	// No storm of first looks made its routers limit their answers.
+	e.Times.FirstLook = &e.Times.Started
+	e.Target.State = e.state()
+	r := &Report{Evidence: e}
+	r.Evidence.Verdict = Judge(&r.Evidence)
+	return r
+}
+
+// protocol is what the probes most likely were: the default of the program.
+func (f *Foreign) protocol() string {
+	switch {
+	case f.Protocol != "":
+		return f.Protocol
+	case f.Program == ForeignTraceroute:
+		return "udp"
+	}
+	return "icmp"
+}
+
+// series lays the counts out evenly.
+func (h *ForeignHop) series(answer byte, who []*int) Series {
+	n, lost := h.Sent, h.Lost
+	if n > maxForeignSeries {
+		lost = lost * maxForeignSeries / n
+		if lost == 0 && h.Lost > 0 {
+			lost = 1
+		}
+		n = maxForeignSeries
+	}
+	s := newSeries()
+	answers := make([]byte, n)
+	var rtt *int64
+	if h.RTT != nil {
+		us := h.RTT.P50.Microseconds()
+		rtt = &us
+	}
+	for i := range n {
+		answers[i] = AnswerLost
+		s.TxMS = append(s.TxMS, float64(i)*1000)
+		s.LateUS = append(s.LateUS, nil)
+		if (i+1)*lost/n > i*lost/n {
+			s.RTTUS, s.Addr = append(s.RTTUS, nil), append(s.Addr, nil)
+			continue
+		}
+		answers[i] = answer
+		s.RTTUS = append(s.RTTUS, rtt)
+		if len(who) > 0 {
+			// The one of the line is the last that answered.
+			s.Addr = append(s.Addr, who[(n-1-i)%len(who)])
+		} else {
+			s.Addr = append(s.Addr, nil)
+		}
+	}
+	s.Answer = string(answers)
+	return s
+}
+
+// stats are the counts of the text.
+func (h *ForeignHop) stats() Stats {
+	return Stats{Sent: h.Sent, Answered: h.Sent - h.Lost, Lost: h.Lost, RTT: h.RTT}
+}
+
+// countedOnly puts the counts of the text in place of those of the layout, and
+// takes from the rules what they would see in its order.
+func (v *view) countedOnly(f *Foreign) {
+	for i := range v.hops {
+		v.hops[i] = f.Hops[i].stats()
+	}
+	if n := len(f.Hops); n > 0 && v.target.Sent > 0 {
+		t := f.Hops[n-1].stats()
+		if v.end() < 0 {
+			t = Stats{Sent: f.Hops[n-1].Sent, Lost: f.Hops[n-1].Sent}
+		}
+		v.target = t
+	}
+	if v.target.Lost > 0 {
+		v.spans = []span{}
+	}
+	v.shiftless = true
+}
+
+// foreignHost is how a text names the router of a hop; "": it does not.
+func (v *view) foreignHost(ttl int) string {
+	if f := v.e.Foreign; f != nil && ttl >= 1 && ttl <= len(f.Hops) && len(f.Hops[ttl-1].Hosts) > 0 {
+		return f.Hops[ttl-1].Hosts[0].String()
+	}
+	return ""
+}
+
+// uncertain says of a foreign text what its counts leave open.
+func (v *view) uncertain(d *Verdict) {
+	f := v.e.Foreign
+	if f == nil {
+		return
+	}
+	d.atMost(Likely)
+	v.tell(d, "foreign.counts")
+	if f.Assumed {
+		v.tell(d, "foreign.assumed")
+	}
+	if f.Protocol == "" && v.target.Lost > 0 {
+		v.tell(d, "foreign.protocol", map[string]string{"udp": "UDP", "icmp": "ICMP"}[f.protocol()])
+	}
+	if d.Class == RealLoss || d.Class == RateLimitOnly || d.Class == NotProven {
+		d.settle(v.lang.Say("settle.reverse"))
+	}
+}

@@ -1,0 +1,240 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// foreignShape is a foreign trace in one line: program, target, and of each hop the
+// hosts, lost of sent and the mean in ms.
+func foreignShape(f *Foreign) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s>%s/%v", f.Program, f.Source, f.Target, f.Address)
+	if f.Assumed {
+		b.WriteString("?")
+	}
+	for _, h := range f.Hops {
+		fmt.Fprintf(&b, "; %d", h.TTL)
+		for _, x := range h.Hosts {
+			fmt.Fprintf(&b, " %s", x)
+			if x.AS > 0 {
+				fmt.Fprintf(&b, " AS%d", x.AS)
+			}
+		}
+		fmt.Fprintf(&b, " %d/%d", h.Lost, h.Sent)
+		if h.RTT != nil {
+			fmt.Fprintf(&b, " %.1f", float64(h.RTT.Avg)/1e6)
+		}
+		if h.Turned {
+			b.WriteString(" !")
+		}
+		for _, l := range h.Labels {
+			fmt.Fprintf(&b, " L%d", l)
+		}
+	}
+	return b.String()
+}
+
+func TestParseForeign(t *testing.T) {
+	for name, want := range map[string]string{
+		"mtr-r.txt": "mtr hk1>/203.0.113.7?; 1 192.0.2.1 0/100 0.4; 2 198.18.0.5 60/100 1.7; 3 100/100; 4 198.18.0.13 24/100 8.8; " +
+			"5 198.18.0.17 26/100 9.8; 6 203.0.113.7 25/100 10.1",
+		"mtr-wzbe.txt": "mtr hk1>edge.example.net/203.0.113.7?; 1 gateway (192.0.2.1) 0/10 0.4; 2 core1.example.net (198.18.0.5) AS64500 198.18.0.6 0/10 1.7 L24015 L24016; " +
+			"3 core2.example.net (198.18.0.9) AS64500 edge9.example.net (198.18.0.10) 4/10 1.7; 4 edge.example.net (203.0.113.7) AS64501 0/10 10.1",
+		"mtr-screen.txt": "mtr >/203.0.113.7?; 1 192.0.2.1 0/31 0.4; 2 0/0; 3 198.18.0.9 198.18.0.10 0/30 1.7; 4 203.0.113.7 1/30 10.1",
+		"mtr-o.txt":      "mtr hk1>/203.0.113.7?; 1 192.0.2.1 0/50 0.4; 2 203.0.113.7 1/50 9.9",
+		"mtr.json":       "mtr --json hk1>203.0.113.7/203.0.113.7; 1 192.0.2.1 0/20 0.4; 2 20/20; 3 203.0.113.7 AS64501 0/20 9.4",
+		"winmtr.txt":     "WinMTR >edge.example.net/invalid IP?; 1 192.0.2.1 0/100 0.0; 2 20/20; 3 core1.example.net 12/100 9.0; 4 edge.example.net 11/100 10.0",
+		"traceroute.txt": "traceroute >edge.example.net/203.0.113.7; 1 gw.example.net (192.0.2.1) 0/3 0.4; 2 198.18.0.5 AS64500 198.18.0.6 AS64500 0/3 1.7; 3 3/3; " +
+			"4 edge.example.net (203.0.113.7) AS64501 1/3 9.1",
+		"traceroute-n.txt": "traceroute >203.0.113.7/203.0.113.7; 1 192.0.2.1 0/3 0.4; 2 198.18.0.5 198.18.0.6 1/3 1.6; 3 198.18.0.9 1/3 5.0 !",
+		"tracert.txt":      "tracert >edge.example.net/203.0.113.7; 1 192.0.2.1 0/3 1.0; 2 3/3; 3 core1.example.net (198.18.0.9) 1/3 5.0; 4 edge.example.net (203.0.113.7) 0/3 8.7",
+		"tracert-zh.txt":   "tracert >edge.example.net/203.0.113.7; 1 192.0.2.1 0/3 1.0; 2 3/3; 3 198.18.0.9 1/3 5.0; 4 203.0.113.7 0/3 8.7",
+		"tracert-gbk.txt":  "tracert >edge.example.net/203.0.113.7; 1 192.0.2.1 0/3 1.0; 2 3/3; 3 198.18.0.9 1/3 5.0; 4 203.0.113.7 0/3 8.7",
+		"tracert-de.txt":   "tracert >edge.example.net/203.0.113.7; 1 192.0.2.1 0/3 1.0; 2 3/3; 3 3/3",
+	} {
+		b, err := os.ReadFile(filepath.Join("testdata", "foreign", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As it is, quoted in a mail, and with a byte order mark.
+		quoted := "> " + strings.ReplaceAll(strings.TrimRight(string(b), "\n"), "\n", "\n> ")
+		for _, text := range []string{string(b), quoted, "\xef\xbb\xbf" + string(b)} {
+			if text == quoted && strings.HasSuffix(name, ".json") {
+				continue
+			}
+			got, err := ParseForeign([]byte(text))
+			if err != nil || len(got) != 1 {
+				t.Errorf("%s: %d traces, %v", name, len(got), err)
+				continue
+			}
+			if s := foreignShape(got[0]); s != want {
+				t.Errorf("%s:\n got %s\nwant %s", name, s, want)
+			}
+		}
+	}
+}
+
+// TestParseForeignSeveral: both directions in one paste.
+func TestParseForeignSeveral(t *testing.T) {
+	b, err := os.ReadFile("testdata/foreign/mtr-r.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ParseForeign([]byte("there:\n" + string(b) + "\nand back:\n" + strings.ReplaceAll(string(b), "hk1", "de1")))
+	if err != nil || len(got) != 2 || got[0].Source != "hk1" || got[1].Source != "de1" || len(got[0].Hops) != 6 || len(got[1].Hops) != 6 {
+		t.Fatalf("got %d traces, %v", len(got), err)
+	}
+}
+
+func TestParseForeignBad(t *testing.T) {
+	head := "HOST: hk1  Loss%   Snt   Last   Avg  Best  Wrst StDev\n  1.|-- 192.0.2.1  0.0%   100    0.4   0.4   0.3   0.6   0.1\n"
+	win := "| Host - % | Sent | Recv | Best | Avrg | Wrst | Last |\n"
+	for name, text := range map[string]string{
+		"nothing":            "",
+		"words":              "the line is slow since monday\nplease help",
+		"no loss figure":     head + "  2.|-- 192.0.2.2\n",
+		"loss of 120 %":      head + "  2.|-- 192.0.2.2  120%   100    0.4   0.4   0.3   0.6   0.1\n",
+		"negative":           head + "  2.|-- 192.0.2.2  0.0%   -5    0.4   0.4   0.3   0.6   0.1\n",
+		"part of a probe":    head + "  2.|-- 192.0.2.2  0.0%   5.5    0.4   0.4   0.3   0.6   0.1\n",
+		"not a number":       head + "  2.|-- 192.0.2.2  NaN   5    0.4   0.4   0.3   0.6   0.1\n",
+		"TTL of 300":         head + "  300.|-- 192.0.2.2  0.0%   5    0.4   0.4   0.3   0.6   0.1\n",
+		"a year of time":     head + "  2.|-- 192.0.2.2  0.0%   5    0.4   9e99   0.3   0.6   0.1\n",
+		"more than sent":     win + "| 192.0.2.1 - 0 | 10 | 11 | 0 | 0 | 0 | 0 |\n",
+		"too few columns":    win + "| 192.0.2.1 - 0 | 10 | 10 | 0 | 0 |\n",
+		"other JSON":         `{"a": 1}`,
+		"broken JSON":        `{"report": {"hubs": [{"count": 1`,
+		"JSON without probe": `{"report": {"mtr": {}, "hubs": [{"count": 1, "host": "192.0.2.1"}]}}`,
+		"JSON backwards":     `{"report": {"mtr": {}, "hubs": [{"count": 2, "Snt": 1}, {"count": 1, "Snt": 1}]}}`,
+		"nobody asked":       head[:strings.Index(head, "\n")+1] + "  1.|-- 192.0.2.1  0.0%   0    0.4   0.4   0.3   0.6   0.1\n",
+		"too long":           strings.Repeat("x", MaxForeignBytes+1),
+	} {
+		got, err := ParseForeign([]byte(text))
+		if !errors.Is(err, ErrForeign) || got != nil {
+			t.Errorf("%s: got %d traces, error %v", name, len(got), err)
+		}
+	}
+}
+
+func TestForeignVerdict(t *testing.T) {
+	for name, want := range map[string]struct {
+		class Class
+		link  string
+	}{
+		"mtr-r.txt":        {RealLoss, "1-4"},
+		"mtr-wzbe.txt":     {RateLimitOnly, ""},
+		"mtr-screen.txt":   {NotProven, ""},
+		"mtr.json":         {Clean, ""},
+		"winmtr.txt":       {RealLoss, "1-3"},
+		"traceroute.txt":   {NotProven, ""},
+		"traceroute-n.txt": {TargetFilters, ""},
+		"tracert.txt":      {RateLimitOnly, ""},
+		"tracert-de.txt":   {NotProven, ""},
+	} {
+		b, err := os.ReadFile(filepath.Join("testdata", "foreign", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := ParseForeign(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := all[0].Report()
+		d := r.Evidence.Verdict
+		link := ""
+		if d.Link != nil {
+			link = fmt.Sprintf("%d-%d", d.Link.From.TTL, d.Link.To.TTL)
+		}
+		if d.Class != want.class || link != want.link || d.Grade == Certain || len(d.Spells) > 0 {
+			t.Errorf("%s: %s %s %q, %d spells\n%s", name, d.Class, d.Grade, link, len(d.Spells), ForeignText(all[0], English))
+		}
+		for _, l := range Langs {
+			s := strings.Join(strings.Fields(ForeignText(all[0], l)), " ")
+			if !strings.Contains(s, l.Say("foreign.counts")[:12]) || strings.Contains(s, "00:00:0") {
+				t.Errorf("%s %s:\n%s", name, l, s)
+			}
+		}
+	}
+}
+
+// TestForeignTarget: who says what was traced is told when the last line is
+// another.
+func TestForeignTarget(t *testing.T) {
+	b, err := os.ReadFile("testdata/foreign/mtr-r.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := ParseForeign(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all[0].SetTarget("203.0.113.99", netip.MustParseAddr("203.0.113.99"))
+	if r := all[0].Report(); r.Evidence.Target.TTL != nil {
+		t.Errorf("203.0.113.7 passes for 203.0.113.99:\n%s", ForeignText(all[0], English))
+	}
+}
+
+func FuzzParseForeign(f *testing.F) {
+	files, err := filepath.Glob("testdata/foreign/*")
+	if err != nil || len(files) < 10 {
+		f.Fatal(files, err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		all, err := ParseForeign(b)
+		if err != nil {
+			if all != nil || !errors.Is(err, ErrForeign) {
+				t.Fatalf("%d traces beside %v", len(all), err)
+			}
+			return
+		}
+		if len(all) == 0 {
+			t.Fatal("neither a trace nor an error")
+		}
+		for _, x := range all {
+			r := x.Report()
+			if err := r.Evidence.checkHops(); err != nil {
+				t.Fatal(err)
+			}
+			Explain(r, Chinese)
+			Table(r)
+			for _, l := range Langs {
+				s := ForeignText(x, l)
+				if strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && unicode.IsControl(r) }) {
+					t.Fatalf("control byte in %q", s)
+				}
+			}
+			if d := r.Evidence.Verdict; d.Loss != nil && (d.Loss.Lost > d.Loss.Sent || d.Loss.Low > d.Loss.High) {
+				t.Fatalf("loss %+v", d.Loss)
+			}
+		}
+	})
+}
+
+// checkHops is the part of check that a foreign trace must pass, too.
+func (e *Evidence) checkHops() error {
+	if t := e.Target.TTL; t != nil && (*t < 1 || *t > len(e.Hops)) {
+		return fmt.Errorf("target at TTL %d of %d", *t, len(e.Hops))
+	}
+	for i := range e.Hops {
+		if e.Hops[i].TTL != i+1 {
+			return fmt.Errorf("hop %d has TTL %d", i+1, e.Hops[i].TTL)
+		}
+		if err := e.checkSeries("hop", &e.Hops[i].Series); err != nil {
+			return err
+		}
+	}
+	return e.checkSeries("ping", &e.Ping)
+}

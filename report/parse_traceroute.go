@@ -1,0 +1,155 @@
+package report
+
+import (
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	routeHead = regexp.MustCompile(`^.*?(?:traceroute|tcptraceroute)6? to ([^ ]+) \(([^ )]+)\)(.*)$`)
+	routeRow  = regexp.MustCompile(`^ *([0-9]{1,3}) +(.+)$`)
+	routeSize = regexp.MustCompile(`([0-9]{1,5}) bytes? packets?`)
+	routeMPLS = regexp.MustCompile(`<?MPLS:? ?(?:L=|Label=)([0-9]{1,7})`)
+)
+
+// parseTraceroute reads what traceroute prints on Unix, with or without
+// names and AS numbers:
+//
+//	traceroute to edge.example.net (203.0.113.7), 30 hops max, 60 byte packets
+//	 1  gw.example.net (192.0.2.1)  0.412 ms  0.398 ms  0.390 ms
+//	 2  198.18.0.5 [AS64500]  1.6 ms 198.18.0.6  1.7 ms  *
+//	 3  * * *
+//	 4  198.18.0.9  5.1 ms !H  5.0 ms !H *
+//
+// BSD continues a hop with several addresses on a line without number.
+func parseTraceroute(lines []string) ([]*Foreign, error) {
+	var out []*Foreign
+	var f *Foreign
+	for i, line := range lines {
+		if m := routeHead.FindStringSubmatch(line); m != nil {
+			f = &Foreign{Program: ForeignTraceroute}
+			f.Target, _ = cutName(m[1])
+			if a, err := netip.ParseAddr(m[2]); err == nil {
+				f.Address = a.Unmap().WithZone("")
+			}
+			if s := routeSize.FindStringSubmatch(m[3]); s != nil {
+				f.Size, _ = strconv.Atoi(s[1])
+			}
+			continue
+		}
+		if f == nil {
+			continue
+		}
+		if m := routeRow.FindStringSubmatch(line); m != nil {
+			ttl, _ := strconv.Atoi(m[1])
+			h := ForeignHop{TTL: ttl}
+			if !h.route(m[2]) {
+				if len(f.Hops) > 0 && !strings.HasPrefix(line, "  ") {
+					f = nil // words behind the trace that begin with a number
+				}
+				continue
+			}
+			if len(f.Hops) == 0 {
+				out = append(out, f)
+			}
+			if err := f.add(h); err != nil {
+				return nil, foreignError(i, "%v", err)
+			}
+			continue
+		}
+		if h := f.lastHop(); h != nil && strings.HasPrefix(line, "   ") {
+			more := *h
+			if more.route(line) {
+				*h = more
+			}
+		}
+	}
+	return out, nil
+}
+
+// route reads hosts, times and stars behind a TTL, and adds them to h; false:
+// there are none, and h is as it was.
+func (h *ForeignHop) route(rest string) bool {
+	was := *h
+	fields := strings.Fields(rest)
+	probes := 0
+	for i := 0; i < len(fields); i++ {
+		s := fields[i]
+		switch {
+		case s == "*":
+			probes++
+			h.Sent, h.Lost = h.Sent+1, h.Lost+1
+		case i+1 < len(fields) && fields[i+1] == "ms":
+			d, ok := parseMS(s)
+			if !ok {
+				*h = was
+				return false
+			}
+			probes++
+			h.Sent++
+			h.rtts = append(h.rtts, d)
+			i++
+		case strings.HasPrefix(s, "!"):
+			h.Turned = true
+		case strings.Contains(s, "MPLS") || strings.Contains(s, "L="):
+			if m := routeMPLS.FindStringSubmatch(s); m != nil && len(h.Labels) < maxLabels {
+				n, _ := strconv.Atoi(m[1])
+				h.Labels = append(h.Labels, n)
+			}
+		case strings.HasPrefix(s, "[AS") || strings.HasPrefix(s, "(") || strings.HasPrefix(s, "["):
+			if n := len(h.Hosts); n > 0 {
+				last := &h.Hosts[n-1]
+				if as, ok := parseAS(s); ok {
+					last.AS = as
+				} else if x, ok := parseHost([]string{s}); ok && x.Addr.IsValid() {
+					last.Addr = x.Addr
+				}
+			}
+		default:
+			host, ok := parseHost([]string{s})
+			if !ok || len(h.Hosts) >= maxForeignHosts {
+				*h = was
+				return false
+			}
+			h.Hosts = append(h.Hosts, host)
+		}
+	}
+	if probes == 0 || h.Sent > 100 {
+		*h = was
+		return false
+	}
+	for i := range h.Hosts { // "192.0.2.1 (192.0.2.1)"
+		if a, err := netip.ParseAddr(h.Hosts[i].Name); err == nil {
+			h.Hosts[i].Name, h.Hosts[i].Addr = "", a.Unmap().WithZone("")
+		}
+	}
+	h.Hosts = unique(h.Hosts)
+	h.RTT = rttStats(h.rtts)
+	return true
+}
+
+// parseMS reads "0.412" or, as Windows has it, "<1": the bound counts.
+func parseMS(s string) (time.Duration, bool) {
+	x, err := strconv.ParseFloat(strings.TrimPrefix(s, "<"), 64)
+	if err != nil {
+		return 0, false
+	}
+	return foreignTime(x)
+}
+
+func unique(hosts []ForeignHost) []ForeignHost {
+	var out []ForeignHost
+	for _, h := range hosts {
+		again := false
+		for _, o := range out {
+			again = again || o.Addr.IsValid() && o.Addr == h.Addr || !h.Addr.IsValid() && o.Name == h.Name
+		}
+		if !again {
+			out = append(out, h)
+		}
+	}
+	return out
+}

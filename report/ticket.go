@@ -1,0 +1,311 @@
+package report
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// ErrProfile says that there is no such profile.
+var ErrProfile = errors.New("no such profile")
+
+// ErrNothing says that there is neither a report nor an incident to make a
+// ticket of.
+var ErrNothing = errors.New("neither a report nor an incident for a ticket")
+
+// TicketInput is the evidence of one trouble, as far as it is at hand.
+type TicketInput struct {
+	Report   *Report   // the trace to send; nil: an incident without one
+	Incident *Incident // that it is of; nil: none
+	Reports  []*Report // of the incident
+
+	Reverse     *Report  // the trace from the other end, of the same minutes …
+	ReverseText *Foreign // … or as the other end's own program printed it
+	Others      []*Report
+	// Before and After are traces of the target from before the trouble and
+	// from after it.
+	Before, After *Report
+}
+
+// TicketOptions are how a ticket is made.
+type TicketOptions struct {
+	Lang    Lang
+	Profile string // a key of Profiles; "": generic
+	Own     Own
+	Redact  bool // own first hops, inner addresses and names are blanked
+	Names   Names
+}
+
+// Own is what only the sender knows.
+type Own struct {
+	Circuit  string // number of the line
+	Customer string
+	Contact  string
+	Prefixes []netip.Prefix // own networks, which Redact blanks
+}
+
+// A Ticket is what a carrier asks for, in one language: ten points, and what
+// of them is missing. Its strings are printable, but not escaped.
+type Ticket struct {
+	Lang    Lang
+	Profile Profile
+	Title   string
+	Chat    string // a short text for a chat; "": not asked for
+	Verdict string
+	Settle  string // what would settle it; may be empty
+	Points  []TicketPoint
+	// Missing is what this carrier will ask for, a sentence each; empty: the
+	// ticket passes.
+	Missing []string
+	// Hints is what would make the ticket better, without which it passes.
+	Hints    []string
+	Redacted bool
+}
+
+// TicketPoint is one of the ten points of a ticket.
+type TicketPoint struct {
+	Number int // 1 to 10
+	Title  string
+	Facts  []TicketFact
+	Blocks []TicketBlock
+}
+
+// TicketFact is a line "label: value".
+type TicketFact struct{ Label, Value string }
+
+// TicketBlock is text of fixed width, such as a table.
+type TicketBlock struct{ Title, Text string }
+
+// A Profile is what a carrier asks for; see profiles.toml.
+type Profile struct {
+	Key       string            `toml:"key"`
+	Names     map[string]string `toml:"names"`
+	Packets   int               `toml:"packets"`
+	Ping      int               `toml:"ping"`
+	Both      bool              `toml:"both"`
+	TCP       bool              `toml:"tcp"`
+	Public    bool              `toml:"public"`
+	Private   bool              `toml:"private"`
+	Circuit   bool              `toml:"circuit"`
+	Beijing   bool              `toml:"beijing"`
+	DestFirst bool              `toml:"dest_first"`
+	Chat      bool              `toml:"chat"`
+}
+
+//go:embed profiles.toml
+var profileFile []byte
+
+var profiles = sync.OnceValue(func() []Profile {
+	var f struct {
+		Profile []Profile `toml:"profile"`
+	}
+	if err := toml.Unmarshal(profileFile, &f); err != nil {
+		panic(err) // no test would have passed
+	}
+	return f.Profile
+})
+
+// Profiles are all profiles, the one for who names none first.
+func Profiles() []Profile { return slices.Clone(profiles()) }
+
+// FindProfile finds a profile by its key; "" is the first.
+func FindProfile(key string) (Profile, error) {
+	var keys []string
+	for _, p := range profiles() {
+		if key == p.Key || key == "" {
+			return p, nil
+		}
+		keys = append(keys, p.Key)
+	}
+	return Profile{}, fmt.Errorf("%w as %q: there are %s", ErrProfile, key, strings.Join(keys, ", "))
+}
+
+// Name is what the carrier is called in a language.
+func (p Profile) Name(l Lang) string {
+	if n := p.Names[string(l)]; n != "" {
+		return n
+	}
+	return p.Names[string(English)]
+}
+
+// NewTicket makes a ticket. It is pure, and says the same of the same
+// evidence; the evidence stays as it is. It gives ErrProfile and ErrNothing.
+func NewTicket(in TicketInput, opts TicketOptions) (*Ticket, error) {
+	p, err := FindProfile(opts.Profile)
+	if err != nil {
+		return nil, err
+	}
+	if in.Report == nil && in.Incident == nil {
+		return nil, ErrNothing
+	}
+	if opts.Lang == "" {
+		opts.Lang = English
+	}
+	w := ticketWriter{in: in, opts: opts, l: opts.Lang, p: p}
+	w.prepare()
+	t := &Ticket{Lang: w.l, Profile: p, Title: w.title(), Verdict: verdictText(&w.verdict, w.l), Settle: strings.TrimRight(w.verdict.Settle, ". "), Redacted: opts.Redact}
+	w.points(t)
+	w.check(t)
+	if p.Chat {
+		t.Chat = w.chat()
+	}
+	if opts.Redact {
+		newRedactor(in, opts).ticket(t)
+	}
+	return t, nil
+}
+
+// ticketWriter is what the points of a ticket have in common.
+type ticketWriter struct {
+	in      TicketInput
+	opts    TicketOptions
+	l       Lang
+	p       Profile
+	verdict Verdict
+	member  *Member // of the incident: the target that the ticket is about
+	node    Node
+	target  netip.Addr
+	asked   string
+	ping    Stats // plain pings of the window
+	from    time.Time
+	to      time.Time // zero: not over, or not known
+	own     Own
+}
+
+func (w *ticketWriter) prepare() {
+	if r := w.in.Report; r != nil {
+		e := &r.Evidence
+		w.node, w.target, w.asked = e.Node, e.Target.Address, e.Target.Asked
+		w.verdict = JudgeWith(e, Around{Lang: w.l, Reverse: w.in.Reverse})
+		w.ping = e.Ping.stats(func(a byte) bool { return a == AnswerReply })
+		w.window(&w.verdict, e)
+	}
+	if inc := w.in.Incident; inc != nil {
+		w.node = inc.Node
+		w.pickMember()
+		all := w.in.Reports
+		if w.in.Reverse != nil && !slices.Contains(all, w.in.Reverse) {
+			all = append(slices.Clone(all), w.in.Reverse)
+		}
+		w.verdict = JudgeIncidentIn(inc, all, w.l)
+		w.from, w.to = inc.Times.Began, time.Time{}
+		if t, ok := inc.until(); ok {
+			w.to = t
+		}
+	}
+	w.own = w.opts.Own
+	tags := func(m map[string]string) {
+		for key, to := range map[string]*string{"circuit": &w.own.Circuit, "customer": &w.own.Customer, "contact": &w.own.Contact} {
+			if v := strings.TrimSpace(m[key]); v != "" {
+				*to = v
+			}
+		}
+	}
+	if w.in.Report != nil {
+		for _, q := range w.in.Report.Evidence.Requests {
+			tags(q.Tags)
+		}
+	}
+	if w.member != nil {
+		tags(w.member.Tags)
+	}
+}
+
+// pickMember finds the incident's member that the report is of, else the one
+// that lost the most.
+func (w *ticketWriter) pickMember() {
+	inc := w.in.Incident
+	for i := range inc.Members {
+		m := &inc.Members[i]
+		if w.target.IsValid() && m.Address == w.target {
+			w.member = m
+			break
+		}
+		if w.member == nil || !w.target.IsValid() && m.Lost > w.member.Lost {
+			w.member = m
+		}
+	}
+	m := w.member
+	if m == nil {
+		return
+	}
+	if !w.target.IsValid() {
+		w.target = m.Address
+	}
+	if w.asked == "" {
+		w.asked = m.Target
+	}
+	rtts := m.rtts(m.Began, inc.upTo().Add(time.Second))
+	w.ping = Stats{Sent: m.Sent, Lost: m.Lost, Answered: m.Sent - m.Lost, RTT: rttStats(rtts)}
+}
+
+// window is when the report's target lost packets; where it lost none, when
+// the trace ran.
+func (w *ticketWriter) window(d *Verdict, e *Evidence) {
+	w.from = e.Times.Started
+	if e.Times.Ended != nil {
+		w.to = *e.Times.Ended
+	}
+	if len(d.Spells) == 0 {
+		return
+	}
+	first, last := d.Spells[0].From, d.Spells[len(d.Spells)-1].To
+	if first.By != nil {
+		w.from = first.By.In(e.Times.Started.Location())
+	}
+	w.to = time.Time{}
+	if last.By != nil {
+		w.to = last.By.In(e.Times.Started.Location())
+	}
+}
+
+// destination is the target as an address, with what it was asked as.
+func (w *ticketWriter) destination() string {
+	if w.target.IsValid() {
+		return w.target.String()
+	}
+	return short(Printable(w.asked), maxHostName)
+}
+
+func (w *ticketWriter) title() string {
+	if l := w.verdict.Loss; l != nil && l.Lost > 0 {
+		return w.l.Say("ticket.title.loss", w.destination(), percent(100*float64(l.Lost)/float64(l.Sent)), l.Lost, l.Sent)
+	}
+	return w.l.Say("ticket.title", w.destination(), w.l.Say("class."+string(w.verdict.Class)))
+}
+
+// sourceAddr is the address that a carrier sees: the public one, where it is
+// known.
+func (w *ticketWriter) sourceAddr() netip.Addr {
+	switch {
+	case w.node.Address.IsValid():
+		return w.node.Address
+	case w.in.Report != nil && public(w.in.Report.Evidence.Node.Source):
+		return w.in.Report.Evidence.Node.Source
+	case public(w.node.Source):
+		return w.node.Source
+	}
+	return netip.Addr{}
+}
+
+// localAddr is the address that the probes left with.
+func (w *ticketWriter) localAddr() netip.Addr {
+	if r := w.in.Report; r != nil && r.Evidence.Node.Source.IsValid() {
+		return r.Evidence.Node.Source
+	}
+	return w.node.Source
+}
+
+var carrierGrade = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+
+// public says that an address means the same to everybody.
+func public(a netip.Addr) bool {
+	return a.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate() && !carrierGrade.Contains(a.Unmap())
+}

@@ -1,0 +1,425 @@
+package report
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+const ticketTime = "2006-01-02 15:04:05 -07:00"
+
+// points writes the ten points.
+func (w *ticketWriter) points(t *Ticket) {
+	titles := []string{"ticket.p.time", "ticket.p.ends", "ticket.p.mtr", "ticket.p.ping", "ticket.p.baseline",
+		"ticket.p.tcp", "ticket.p.scope", "ticket.p.method", "ticket.p.own", "ticket.p.record"}
+	for i, write := range []func(*TicketPoint){w.when, w.ends, w.traces, w.pings, w.baseline, w.otherProtocols, w.scope, w.method, w.ownData, w.record} {
+		p := TicketPoint{Number: i + 1, Title: w.l.Say(titles[i])}
+		write(&p)
+		for k := range p.Facts {
+			p.Facts[k].Value = Printable(p.Facts[k].Value)
+		}
+		t.Points = append(t.Points, p)
+	}
+}
+
+func (p *TicketPoint) fact(label, value string) {
+	p.Facts = append(p.Facts, TicketFact{label, value})
+}
+
+func (p *TicketPoint) block(title, text string) {
+	p.Blocks = append(p.Blocks, TicketBlock{title, strings.TrimRight(text, "\n")})
+}
+
+// when is point 1.
+func (w *ticketWriter) when(p *TicketPoint) {
+	row := func(key string, at time.Time, none string) {
+		if at.IsZero() {
+			p.fact(w.l.Say(key), none)
+			return
+		}
+		v := at.Format(ticketTime) + " = " + at.UTC().Format("2006-01-02 15:04:05 UTC")
+		if w.p.Beijing {
+			v += " = " + w.l.Say("ticket.beijing", at.In(beijingZone()).Format("2006-01-02 15:04:05"))
+		}
+		p.fact(w.l.Say(key), v)
+	}
+	row("ticket.from", w.from, "-")
+	row("ticket.to", w.to, w.l.Say("ticket.lasting"))
+	if !w.to.IsZero() && w.to.After(w.from) {
+		p.fact(w.l.Say("ticket.length"), w.l.lasting(w.to.Sub(w.from)))
+	}
+	clock := w.l.Say("ticket.clock.unknown")
+	if c := w.clock(); c != nil {
+		clock = w.l.Say("ticket.clock.bad")
+		if c.Synced {
+			clock = w.l.Say("ticket.clock.good")
+		}
+		if c.OffsetUS != nil {
+			clock += w.l.Say("ticket.clock.offset", tenth(float64(*c.OffsetUS)/1000))
+		}
+	}
+	p.fact(w.l.Say("ticket.clock"), clock)
+}
+
+// beijingZone is the zone of all of China, since 1991 without summer time.
+func beijingZone() *time.Location { return time.FixedZone("", 8*3600) }
+
+func (w *ticketWriter) clock() *HostClock {
+	if inc := w.in.Incident; inc != nil && inc.Host.Opened != nil {
+		return &inc.Host.Opened.Clock
+	}
+	return nil
+}
+
+// ends is point 2. A name is a remark only: what it means changes.
+func (w *ticketWriter) ends(p *TicketPoint) {
+	source := func() {
+		node := Printable(w.node.Name)
+		if w.node.Place != "" {
+			node += " (" + Printable(w.node.Place) + ")"
+		}
+		p.fact(w.l.Say("ticket.node"), node)
+		pub, local := w.sourceAddr(), w.localAddr()
+		p.fact(w.l.Say("ticket.source"), w.known(pub))
+		if local.IsValid() && local != pub {
+			p.fact(w.l.Say("ticket.source.local"), local.String())
+		}
+		p.fact(w.l.Say("ticket.source.as"), w.opts.Names.as(pub))
+	}
+	dest := func() {
+		p.fact(w.l.Say("ticket.dest"), w.destination())
+		p.fact(w.l.Say("ticket.dest.as"), w.opts.Names.as(w.target))
+		name := w.opts.Names.name(w.target)
+		if asked := Printable(w.asked); asked != "" && asked != w.destination() {
+			name = short(asked, maxHostName)
+		}
+		if name != "" {
+			p.fact(w.l.Say("ticket.dest.name"), name)
+		}
+	}
+	if w.p.DestFirst {
+		dest()
+		source()
+		return
+	}
+	source()
+	dest()
+}
+
+func (w *ticketWriter) known(a netip.Addr) string {
+	if !a.IsValid() {
+		return w.l.Say("ticket.unknown")
+	}
+	return a.String()
+}
+
+// traces is point 3.
+func (w *ticketWriter) traces(p *TicketPoint) {
+	if r := w.in.Report; r != nil {
+		p.block(w.l.Say("ticket.forward", w.probes(r)), w.table(r))
+	} else {
+		p.fact(w.l.Say("ticket.forward.none"), "-")
+	}
+	switch {
+	case w.in.Reverse != nil:
+		p.block(w.l.Say("ticket.reverse", w.probes(w.in.Reverse)), w.table(w.in.Reverse))
+	case w.in.ReverseText != nil:
+		f := w.in.ReverseText
+		var b strings.Builder
+		r := f.Report()
+		f.table(&b, lookWith(&r.Evidence, Around{Lang: w.l}))
+		p.block(w.l.Say("ticket.reverse.text", string(f.Program)), b.String())
+	default:
+		p.fact(w.l.Say("ticket.reverse.label"), w.l.Say("ticket.none"))
+	}
+	if r := w.in.Report; r != nil {
+		var names []string
+		for _, row := range Table(r) {
+			if n := w.opts.Names.name(row.Addr); n != "" {
+				names = append(names, fmt.Sprintf("%s  %s", row.Addr, n))
+			}
+		}
+		if len(names) > 0 {
+			p.block(w.l.Say("ticket.names"), strings.Join(names, "\n"))
+		}
+	}
+	for _, l := range w.opts.Names.Missing {
+		p.fact(w.l.Say("ticket.names.missing"), w.lack(l))
+	}
+}
+
+func (w *ticketWriter) lack(l NamesLack) string {
+	switch l.Kind {
+	case LackDatabase:
+		return w.l.Say("ticket.lack.database")
+	case LackRead:
+		return w.l.Say("ticket.lack.read", Printable(l.Detail))
+	case LackNoDNS:
+		return w.l.Say("ticket.lack.nodns")
+	}
+	return w.l.Say("ticket.lack.dns")
+}
+
+// table is a report's table with numbers only and the AS of each hop.
+func (w *ticketWriter) table(r *Report) string {
+	p := printer{view: lookWith(&r.Evidence, Around{Lang: w.l}), opts: TextOptions{as: w.opts.Names.asNumber}}
+	p.table()
+	return string(p.b)
+}
+
+// probes is "ICMP, 64 bytes, a round each 1 s".
+func (w *ticketWriter) probes(r *Report) string {
+	t := r.Evidence.Target
+	parts := []string{strings.ToUpper(Printable(t.Protocol))}
+	if t.Port > 0 {
+		parts = append(parts, w.l.Say("ticket.port", t.Port))
+	}
+	if t.Size > 0 {
+		parts = append(parts, w.l.Say("ticket.bytes", t.Size))
+	}
+	if t.Interval > 0 {
+		parts = append(parts, w.l.Say("ticket.round", waited(t.Interval)))
+	}
+	parts = append(parts, r.Evidence.Times.Started.Format(ticketTime))
+	return strings.Join(parts, w.l.Say("comma"))
+}
+
+// pings is point 4.
+func (w *ticketWriter) pings(p *TicketPoint) {
+	if w.ping.Sent == 0 {
+		p.fact(w.l.Say("ticket.ping.lost"), w.l.Say("ticket.none"))
+		return
+	}
+	p.fact(w.l.Say("ticket.ping.lost"), w.l.counted(w.ping.Interval(), "ping"))
+	if t := w.ping.RTT; t != nil {
+		p.fact(w.l.Say("ticket.ping.rtt"), fmt.Sprintf("%s / %s / %s ms", msText(t.Best), msText(t.Avg), msText(t.Worst)))
+	}
+	if w.member != nil {
+		if s := w.strip(); s != "" {
+			p.block(w.l.Say("ticket.ping.strip"), s)
+		}
+	}
+}
+
+// strip is a character a ping around the trouble, 60 a line.
+func (w *ticketWriter) strip() string {
+	const most, line = 600, 60
+	m := w.member
+	var b strings.Builder
+	n := 0
+	for i := range len(m.Pings.Answer) {
+		at := m.Pings.at(i)
+		if at.Before(m.Began.Add(-30*time.Second)) || at.After(w.in.Incident.upTo().Add(30*time.Second)) {
+			continue
+		}
+		if n == most {
+			b.WriteString("…")
+			break
+		}
+		if n%line == 0 {
+			if n > 0 {
+				b.WriteByte('\n')
+			}
+			b.WriteString(at.In(w.from.Location()).Format("15:04:05") + " ")
+		}
+		c := byte('!')
+		switch a := m.Pings.Answer[i]; {
+		case a == AnswerPending:
+			c = '?'
+		case pingLost(a):
+			c = '.'
+		}
+		b.WriteByte(c)
+		n++
+	}
+	return b.String()
+}
+
+// baseline is point 5.
+func (w *ticketWriter) baseline(p *TicketPoint) {
+	before, after := w.l.Say("ticket.none"), w.l.Say("ticket.none")
+	if m := w.member; m != nil {
+		if u := m.Usual; u != nil && u.Sent > 0 {
+			before = w.l.Say("ticket.usual", w.l.of(u.Lost, u.Sent, "ping"), msText(usec(u.P50US)), msText(usec(u.P95US)))
+		}
+		if s := w.recovered(); s.Sent > 0 {
+			after = w.l.of(s.Lost, s.Sent, "ping")
+			if s.RTT != nil {
+				after += w.l.Say("comma") + msText(s.RTT.P50) + " ms"
+			}
+		}
+	}
+	p.fact(w.l.Say("ticket.before"), before)
+	p.fact(w.l.Say("ticket.after"), after)
+	for _, b := range []struct {
+		key string
+		r   *Report
+	}{{"ticket.before.trace", w.in.Before}, {"ticket.after.trace", w.in.After}} {
+		if b.r != nil {
+			p.block(w.l.Say(b.key, w.probes(b.r)), w.table(b.r))
+		}
+	}
+	if m := w.member; m != nil && w.in.Before == nil && m.Before != nil {
+		p.block(w.l.Say("ticket.before.path", m.Before.At.Format(ticketTime)), w.path(m.Before))
+	}
+	if m := w.member; m != nil && w.in.After == nil && m.After != nil {
+		p.block(w.l.Say("ticket.after.path", m.After.At.Format(ticketTime)), w.path(m.After))
+	}
+}
+
+// recovered are the pings behind the trouble.
+func (w *ticketWriter) recovered() Stats {
+	m := w.member
+	if m.Recovered == nil {
+		return Stats{}
+	}
+	var s Stats
+	for i := range len(m.Pings.Answer) {
+		if m.Pings.at(i).Before(*m.Recovered) || m.Pings.Answer[i] == AnswerPending {
+			continue
+		}
+		s.Sent++
+		if pingLost(m.Pings.Answer[i]) {
+			s.Lost++
+		}
+	}
+	s.Answered = s.Sent - s.Lost
+	s.RTT = rttStats(m.rtts(*m.Recovered, m.Recovered.Add(24*time.Hour)))
+	return s
+}
+
+func (w *ticketWriter) path(p *Path) string {
+	var b strings.Builder
+	for _, h := range p.Hops {
+		who := "???"
+		if len(h.Addrs) > 0 {
+			who = h.Addrs[0].String()
+		}
+		as := "-"
+		if len(h.Addrs) > 0 {
+			as = w.opts.Names.asNumber(h.Addrs[0])
+		}
+		rtt := "-"
+		if h.RTTUS != nil {
+			rtt = msText(usec(*h.RTTUS)) + " ms"
+		}
+		fmt.Fprintf(&b, "%3d  %-11s %-40s %d/%d  %s\n", h.TTL, as, who, h.Answered, h.Asked, rtt)
+	}
+	return b.String()
+}
+
+// otherProtocols is point 6.
+func (w *ticketWriter) otherProtocols(p *TicketPoint) {
+	for _, r := range w.in.Others {
+		p.block(w.probes(r), w.table(r))
+	}
+	if r := w.in.Report; r != nil {
+		for _, o := range r.Evidence.Others {
+			said := w.l.Say("ticket.silent")
+			if o.Answered {
+				said = w.l.Say("ticket.answered")
+			}
+			p.fact(o.name(), said)
+		}
+	}
+	if len(p.Blocks)+len(p.Facts) == 0 {
+		p.fact(w.l.Say("ticket.tcp.label"), w.l.Say("ticket.none"))
+	}
+}
+
+// scope is point 7.
+func (w *ticketWriter) scope(p *TicketPoint) {
+	inc := w.in.Incident
+	if inc == nil {
+		p.fact(w.l.Say("ticket.affected"), w.l.Say("ticket.affected.one"))
+		p.fact(w.l.Say("ticket.control"), w.l.Say("ticket.unknown"))
+		return
+	}
+	p.fact(w.l.Say("ticket.affected"), w.l.Say("ticket.affected.of", max(inc.Affected, len(inc.Members)), inc.Watched))
+	p.fact(w.l.Say("ticket.control"), w.l.Say("ticket.control.clean", w.l.count(inc.Clean, "target")))
+	for _, c := range inc.Canaries {
+		if c.Kind == CanaryAnchor || c.Kind == CanaryGateway {
+			if c.Known && c.Sent > 0 && c.Addr.IsValid() {
+				p.fact(w.canary(c.Kind), c.Addr.String()+": "+w.l.of(c.Lost, c.Sent, "ping"))
+			}
+		}
+	}
+	if c := inc.Common; c != nil && c.To.IsValid() {
+		p.fact(w.l.Say("ticket.common"), w.known(c.From)+" → "+c.To.String())
+	}
+}
+
+func (w *ticketWriter) canary(k CanaryKind) string {
+	if k == CanaryGateway {
+		return w.l.Say("ticket.canary.gateway")
+	}
+	return w.l.Say("ticket.canary.anchor")
+}
+
+// control says that a target was seen clean in the same minutes.
+func (w *ticketWriter) control() bool {
+	inc := w.in.Incident
+	if inc == nil {
+		return false
+	}
+	return inc.Clean > 0 || slices.ContainsFunc(inc.Canaries, func(c Canary) bool {
+		return c.Kind == CanaryAnchor && c.Known && c.Sent >= fewProbes && c.Lost == 0
+	})
+}
+
+// method is point 8.
+func (w *ticketWriter) method(p *TicketPoint) {
+	r := w.in.Report
+	v := Versions{}
+	if inc := w.in.Incident; inc != nil {
+		v = inc.Versions
+	}
+	if r != nil {
+		v = r.Evidence.Versions
+	}
+	program := "mtrq " + Printable(v.MTRQ)
+	if v.MTRPacket != "" {
+		program += w.l.Say("comma") + "mtr-packet " + Printable(v.MTRPacket)
+	}
+	p.fact(w.l.Say("ticket.program"), program)
+	if r == nil {
+		return
+	}
+	p.fact(w.l.Say("ticket.probes"), w.probes(r))
+	target := r.Evidence.TargetStats()
+	p.fact(w.l.Say("ticket.count"), w.l.Say("ticket.count.to", target.Sent, most(r)))
+	p.fact(w.l.Say("ticket.note"), w.l.Say("ticket.note.limits"))
+}
+
+// most is how many probes the hop that was asked most often got.
+func most(r *Report) int {
+	n := 0
+	for i := range r.Evidence.Hops {
+		n = max(n, len(r.Evidence.Hops[i].Answer))
+	}
+	return n
+}
+
+// ownData is point 9.
+func (w *ticketWriter) ownData(p *TicketPoint) {
+	for _, x := range []TicketFact{{"ticket.circuit", w.own.Circuit}, {"ticket.customer", w.own.Customer}, {"ticket.contact", w.own.Contact}} {
+		v := short(Printable(strings.TrimSpace(x.Value)), 200)
+		if v == "" {
+			v = "-"
+		}
+		p.fact(w.l.Say(x.Label), v)
+	}
+}
+
+// record is point 10: where the original is.
+func (w *ticketWriter) record(p *TicketPoint) {
+	if r := w.in.Report; r != nil {
+		p.fact(w.l.Say("ticket.report"), r.Evidence.ID.String())
+	}
+	if inc := w.in.Incident; inc != nil {
+		p.fact(w.l.Say("ticket.incident"), inc.ID.String())
+	}
+	p.fact(w.l.Say("ticket.form"), w.l.Say("ticket.form.text"))
+}
