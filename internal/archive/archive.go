@@ -43,7 +43,11 @@ type info struct {
 // writers. An archive that is not there yet is empty and comes to life when
 // a writer makes it.
 type Archive struct {
-	dir string
+	dir       string
+	tables    *tables
+	incidents *knownIncidents
+	calendar  *calendar
+	targets   *targetNames
 
 	mu    sync.Mutex
 	tree  *tree
@@ -64,7 +68,7 @@ func Open(dir string) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open archive %s: %w", dir, err)
 	}
-	a := &Archive{dir: abs, cache: map[Date]*daySet{}}
+	a := &Archive{dir: abs, cache: map[Date]*daySet{}, tables: newTables(), incidents: newKnownIncidents(), calendar: newCalendar(), targets: &targetNames{}}
 	if _, err := a.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

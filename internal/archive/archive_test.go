@@ -203,7 +203,7 @@ func TestWriteAndRead(t *testing.T) {
 	wantEntry := Entry{
 		ID: joined.ID, At: joined.Accepted, Node: "hk1", Target: netip.MustParseAddr("203.0.113.7"), Asked: "203.0.113.7",
 		Protocol: "icmp", Source: "cli", Reason: "test <&>", Tags: map[string]string{"circuit": "GZ-2231"},
-		State: report.Reached, Ended: report.EndedComplete, TTL: &ttl, Lost: &lost, Sent: &sent, AvgUS: &avg,
+		State: report.Reached, Ended: report.EndedComplete, TTL: &ttl, Lost: &lost, Sent: &sent, AvgUS: &avg, MinUS: &avg, MedianUS: &avg, MaxUS: &avg,
 		Verdict: one.Evidence.Verdict.Class, Grade: one.Evidence.Verdict.Grade, Freshness: report.Tail, AskedToFirstProbe: &first,
 		File: "14/140532+0800_203.0.113.7_" + one.Evidence.ID.String(), Day: Date{2026, 11, 23},
 	}

@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -105,5 +106,28 @@ func BenchmarkReadIDs(b *testing.B) {
 		if err != nil || n != 27_777 {
 			b.Fatal(n, err)
 		}
+	}
+}
+
+// BenchmarkBuildTable is a day's page cold.
+func BenchmarkBuildTable(b *testing.B) {
+	data := bigIndex(b)
+	name := b.TempDir() + "/index.jsonl"
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	c := newTables()
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		t, err := c.build(b.Context(), f, nil, table{day: Date{2026, 11, 23}})
+		if err != nil || len(t.order) != 27_777 {
+			b.Fatal(t, err)
+		}
+		b.ReportMetric(float64(t.bytes()), "table-bytes")
 	}
 }

@@ -140,7 +140,7 @@ func (w *Writer) putHour(hour string, items []*item) error {
 // is. Text of a report that never got there is replaced.
 func (w *Writer) putReport(dir *os.File, hour string, it *item) error {
 	base := path.Base(it.file)
-	if _, err := w.tree.root.Lstat(hour + "/" + base + ".json"); err == nil {
+	if w.tree.hasReport(it.day, it.file) {
 		return w.adopt(it)
 	}
 	if _, ok := w.index[it.day].ids[it.report.Evidence.ID]; ok {
@@ -178,7 +178,7 @@ func (w *Writer) putReport(dir *os.File, hour string, it *item) error {
 // adopt takes the lines from the report that is there already. One that
 // does not list all of our requests is another one.
 func (w *Writer) adopt(it *item) error {
-	data, err := readFile(w.tree.root, it.day.Path()+"/"+it.file+".json", maxReportBytes)
+	data, err := w.tree.readReport(it.day, it.file, ".json")
 	if err != nil {
 		return err
 	}

@@ -146,6 +146,10 @@ func afterCrash(t *testing.T, step int, dir string, acknowledged []string) {
 	}
 
 	w := newWriter(t, dir, "UTC")
+	// Another writer may have died while it made the archive.
+	if err := os.WriteFile(filepath.Join(dir, tmpPrefix+infoName+"-4711"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.Repair(); err != nil {
 		t.Fatalf("step %d: repair: %v", step, err)
 	}

@@ -37,9 +37,14 @@ func create(dir, zone string) error {
 	}
 	d, err := os.Open(dir)
 	if err == nil {
-		// Another process may do the same: the first one's zone holds.
-		if err = renameNew(d, tmp, infoName); errors.Is(err, fs.ErrExist) {
-			err = os.Remove(path)
+		// Another process may do the same: the first one's zone holds, and its
+		// Repair may have taken our file for one that a crash has left.
+		if err = renameNew(d, tmp, infoName); err != nil {
+			if _, e := os.Stat(filepath.Join(dir, infoName)); e == nil {
+				if err = os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+					err = nil
+				}
+			}
 		}
 		err = errors.Join(err, d.Sync(), d.Close())
 	}

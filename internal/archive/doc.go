@@ -8,7 +8,9 @@
 //	2026/11/23/incidents/<ULID>.txt, .svg              the same as text and as a picture
 //	2026/11/23/suspects.jsonl                          one line a target that missed a ping and was not confirmed
 //	target/<hash2>/<target>/2026-11.jsonl              the lines of the indexes by target; file names begin with the day
+//	2026/10/23/14.zip                                  an old hour, compressed: in place of 14/, with the same names
 //	.writer-<ULID>                                     days that a living writer has touched
+//	.prune-2026-10-23-<ULID>/, .pruned-…               what prune took away from a day and has not removed yet
 //
 // In names of files and directories an IPv6 address has "-" for ":"
 // ("2001-db8--7"). A name that did not resolve stands as it is, in lower
@@ -32,4 +34,9 @@
 //	last line of an index torn            died while appending    readers skip it; the next append begins a new line
 //	index without a first line            died while making it    readers use what is there; the next append writes it anew
 //	.writer-* that nobody has locked      its writer died         Repair looks at the days in it, then removes it
+//	.tmp-.mtrq-*                          died making the archive Repair removes it
+//	.prune-*                              prune died              the next prune removes its lines by target, then it
+//	.pruned-*                             prune died              the next prune removes it
+//	a day without index, hours left       prune died              readers use the names; the next prune takes the rest
+//	14.zip and 14/ with the same reports  compressing died        readers take those of 14/; the next prune goes on
 package archive

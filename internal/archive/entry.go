@@ -36,7 +36,10 @@ type Entry struct {
 	TTL               *int              `json:"ttl,omitempty"`
 	Lost              *int              `json:"lost,omitempty"`
 	Sent              *int              `json:"sent,omitempty"`
-	AvgUS             *int64            `json:"avg_us,omitempty"` // µs
+	AvgUS             *int64            `json:"avg_us,omitempty"`    // µs, of the target's answers
+	MinUS             *int64            `json:"min_us,omitempty"`    // the same
+	MedianUS          *int64            `json:"median_us,omitempty"` // the same
+	MaxUS             *int64            `json:"max_us,omitempty"`    // the same
 	Verdict           report.Class      `json:"verdict,omitempty"`
 	Grade             report.Grade      `json:"grade,omitempty"`
 	Freshness         report.Freshness  `json:"freshness,omitempty"`
@@ -58,6 +61,24 @@ func (e Entry) Loss() *float64 {
 	return &l
 }
 
+// sane drops figures that cannot be: what nobody can know is unknown.
+func (e *Entry) sane() {
+	if e.Lost == nil || e.Sent == nil || *e.Lost < 0 || *e.Lost > *e.Sent || *e.Sent > maxFigure {
+		e.Lost, e.Sent = nil, nil
+	}
+	if e.TTL != nil && (*e.TTL < 0 || *e.TTL > maxFigure) {
+		e.TTL = nil
+	}
+	for _, us := range []**int64{&e.AvgUS, &e.MinUS, &e.MedianUS, &e.MaxUS} {
+		if *us != nil && (**us < 0 || **us > maxFigure) {
+			*us = nil
+		}
+	}
+}
+
+// maxFigure bounds figures of a line: nine digits, 16 minutes of µs.
+const maxFigure = 999_999_999
+
 // entriesOf makes the lines of a report: one for each request.
 func entriesOf(r *report.Report, day Date, file string, loc *time.Location) []Entry {
 	ev := &r.Evidence
@@ -74,7 +95,7 @@ func entriesOf(r *report.Report, day Date, file string, loc *time.Location) []En
 		File:     file,
 		Day:      day,
 	}
-	base.Lost, base.Sent, base.AvgUS = targetFigures(ev)
+	base.targetFigures(ev)
 	out := make([]Entry, 0, len(ev.Requests))
 	for _, q := range ev.Requests {
 		e := base

@@ -1,17 +1,23 @@
 package archive
 
-import "github.com/mtrq/mtrq/report"
+import (
+	"time"
 
-// targetFigures are the probes to the target, lost of sent, and their mean
-// round-trip time; nil what is unknown.
-func targetFigures(ev *report.Evidence) (lost, sent *int, avgUS *int64) {
+	"github.com/mtrq/mtrq/report"
+)
+
+// targetFigures are the probes to the target, lost of sent, and the
+// round-trip times of its answers; nil what is unknown.
+func (e *Entry) targetFigures(ev *report.Evidence) {
 	st := ev.TargetStats()
 	if st.Sent > 0 {
-		lost, sent = &st.Lost, &st.Sent
+		e.Lost, e.Sent = &st.Lost, &st.Sent
 	}
 	if st.RTT != nil {
-		us := st.RTT.Avg.Microseconds()
-		avgUS = &us
+		us := func(d time.Duration) *int64 {
+			v := d.Microseconds()
+			return &v
+		}
+		e.AvgUS, e.MinUS, e.MedianUS, e.MaxUS = us(st.RTT.Avg), us(st.RTT.Best), us(st.RTT.P50), us(st.RTT.Worst)
 	}
-	return lost, sent, avgUS
 }

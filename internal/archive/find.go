@@ -60,6 +60,11 @@ func (a *Archive) Find(ref string) (Entry, error) {
 	if !ok {
 		return Entry{}, fmt.Errorf("find %q: %w: an ID has 26 characters of 0-9 and A-Z without I, L, O and U; a beginning of it is enough", ref, ErrNotFound)
 	}
+	if low == high {
+		if e, ok := a.lookup(t, low); ok {
+			return e, nil
+		}
+	}
 	from := DateOf(ulid.Time(low.Time()), t.loc).Add(-nearDays)
 	to := DateOf(ulid.Time(high.Time()), t.loc).Add(nearDays)
 	var found []Entry
@@ -148,7 +153,8 @@ func (t *tree) dayWith(day Date, prefix string) ([]Entry, error) {
 	return out, nil
 }
 
-// Path is where the report of an entry lies, without ".json" or ".txt".
+// Path is where the report of an entry lies, without ".json" or ".txt"; in
+// a day that was compressed, the name of its directory is that of a zip.
 func (a *Archive) Path(e Entry) string {
 	return filepath.Join(a.dir, filepath.FromSlash(e.Day.Path()), filepath.FromSlash(e.File))
 }
@@ -191,7 +197,7 @@ func (a *Archive) read(e Entry, ending string) ([]byte, error) {
 	if _, ok := parseName(e.Day, e.File); !ok { // an Entry can be made by anyone
 		return nil, fmt.Errorf("load report %s: %w: %q is no file of %s", e.ID, ErrNotFound, e.File, e.Day)
 	}
-	data, err := readFile(t.root, e.Day.Path()+"/"+e.File+ending, maxReportBytes)
+	data, err := t.readReport(e.Day, e.File, ending)
 	if err != nil {
 		return nil, fmt.Errorf("load report %s in %s: %w", e.ID, a.dir, err)
 	}

@@ -21,15 +21,17 @@ type daySet struct {
 
 // indexSet are the IDs in a day's index up to offset.
 type indexSet struct {
-	file   os.FileInfo // to tell a file that was put in its place
+	file   os.FileInfo // to tell a file that was put in its place …
+	head   []byte      // … and one that has got the same inode number
 	offset int64       // of the first line not read yet
 	ids    map[ulid.ULID]struct{}
 }
 
-// hourSet are the IDs that an hour's directory named when it had this mtime.
+// hourSet are the IDs that an hour's directory and its zip named when they
+// had these mtimes.
 type hourSet struct {
-	modified time.Time
-	settled  bool // listed long enough after
+	modified [2]int64 // ns since 1970; 0 where there is none
+	settled  bool     // listed long enough after
 	ids      map[ulid.ULID]struct{}
 }
 
@@ -80,7 +82,7 @@ func (a *Archive) dayHas(t *tree, day Date, id ulid.ULID) (bool, error) {
 	if _, ok := s.index.ids[id]; ok {
 		return true, nil
 	}
-	for _, hour := range numbered(t.root, day.Path(), 2) {
+	for _, hour := range hoursOf(t.root, day.Path()) {
 		if s.hour(t, day, hour, id) {
 			return true, nil
 		}
@@ -92,14 +94,18 @@ func (a *Archive) dayHas(t *tree, day Date, id ulid.ULID) (bool, error) {
 const maxCachedDays = 16
 
 func (s *daySet) hour(t *tree, day Date, hour string, id ulid.ULID) bool {
-	st, err := t.root.Lstat(day.Path() + "/" + hour)
-	if err != nil {
-		return false // pruned meanwhile
+	var modified [2]int64
+	settled := true
+	for i, name := range []string{hour, hour + packEnding} {
+		if st, err := t.root.Lstat(day.Path() + "/" + name); err == nil {
+			modified[i] = st.ModTime().UnixNano()
+			settled = settled && time.Since(st.ModTime()) >= racyAge
+		}
 	}
 	known, ok := s.hours[hour]
-	if !ok || !known.modified.Equal(st.ModTime()) || !known.settled {
-		known = hourSet{modified: st.ModTime(), settled: time.Since(st.ModTime()) >= racyAge, ids: map[ulid.ULID]struct{}{}}
-		t.eachReportOf(day, hour, func(_ string, n parsedName) { known.ids[n.id] = struct{}{} })
+	if !ok || known.modified != modified || !known.settled {
+		known = hourSet{modified: modified, settled: settled, ids: map[ulid.ULID]struct{}{}}
+		t.eachReportOf(day.Path(), day, hour, func(_ string, n parsedName) { known.ids[n.id] = struct{}{} })
 		s.hours[hour] = known
 	}
 	_, ok = known.ids[id]
@@ -126,13 +132,19 @@ func (s *indexSet) read(f *os.File, day Date) error {
 	if err != nil {
 		return fmt.Errorf("read index of %s: %w", day, err)
 	}
-	if s.file == nil || !os.SameFile(s.file, st) || st.Size() < s.offset {
+	head := make([]byte, min(headBytes, st.Size()))
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read index of %s: %w", day, err)
+	}
+	head = head[:n]
+	if s.file == nil || !os.SameFile(s.file, st) || st.Size() < s.offset || !bytes.HasPrefix(head, s.head) {
 		*s = indexSet{}
 	}
 	if s.ids == nil {
 		s.ids = map[ulid.ULID]struct{}{}
 	}
-	s.file = st
+	s.file, s.head = st, head
 	if st.Size() == s.offset {
 		return nil
 	}

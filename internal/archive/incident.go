@@ -147,7 +147,12 @@ func (a *Archive) IncidentReports(inc *report.Incident) []*report.Report {
 		if tried++; tried > maxIncidentReports {
 			break
 		}
-		if e, ok := t.request(inc.Members[i].Reports[0]); ok {
+		id := inc.Members[i].Reports[0]
+		e, ok := a.lookup(t, id)
+		if !ok {
+			e, ok = t.request(id)
+		}
+		if ok {
 			if r, err := a.Load(e); err == nil {
 				out = append(out, r)
 			}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +45,55 @@ func eachLine(r io.Reader, fn func(line []byte) error) (whole int64, err error) 
 	}
 }
 
+// backBlock is how much eachLineBack reads at a time.
+const backBlock = 1 << 20
+
+// eachLineBack is eachLine from the end of a file to its beginning, where
+// the newest lines are the ones that are wanted. first is said of the line
+// with which the file begins.
+func eachLineBack(f *os.File, fn func(line []byte, first bool) error) error {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var room []byte
+	var rest []byte // of the block behind: the end of a line that begins before it
+	torn := true    // what comes after the last line end is
+	for end := st.Size(); end > 0; {
+		from := max(0, end-backBlock)
+		n := int(end - from)
+		room = slices.Grow(room[:0], n+len(rest))[:n+len(rest)]
+		copy(room[n:], rest) // which may lie at its beginning
+		buf := room
+		if _, err := f.ReadAt(buf[:n], from); err != nil {
+			return err // shorter than a moment ago: an append that failed was taken back
+		}
+		end = from
+		for {
+			i := bytes.LastIndexByte(buf, '\n')
+			if i < 0 {
+				break
+			}
+			line := buf[i+1:]
+			buf = buf[:i]
+			if !torn && len(line) < maxLineBytes {
+				if err := fn(line, false); err != nil {
+					return err
+				}
+			}
+			torn = false
+		}
+		rest = buf
+		if len(rest) > 4*backBlock {
+			return fmt.Errorf("a line of more than %d bytes", len(rest))
+		}
+	}
+	if torn || len(rest) >= maxLineBytes {
+		return nil
+	}
+	return fn(rest, true)
+}
+
 // parseHeader reads a first line.
 func parseHeader(line []byte) (header, bool) {
 	var h header
@@ -60,6 +111,18 @@ func errNewer(path string, schema int) error {
 // parseEntry reads a line of a day's index; false for one that is torn,
 // strange or names a file that cannot be one of that day.
 func parseEntry(line []byte, day Date) (Entry, bool) {
+	var s scanned
+	if scanLine(line, 0, &s) {
+		if e, ok := s.entry(); ok {
+			e.Day = day
+			return e, true
+		}
+	}
+	return decodeEntry(line, day)
+}
+
+// decodeEntry is parseEntry without a short cut.
+func decodeEntry(line []byte, day Date) (Entry, bool) {
 	var e Entry
 	if json.Unmarshal(line, &e) != nil || e.ID.IsZero() || e.At.IsZero() {
 		return Entry{}, false
@@ -68,12 +131,25 @@ func parseEntry(line []byte, day Date) (Entry, bool) {
 	if _, ok := parseName(day, e.File); !ok {
 		return Entry{}, false
 	}
+	e.sane()
 	return e, true
 }
 
 // parseMonthEntry reads a line of a target's file, where "file" begins
 // with the day.
 func parseMonthEntry(line []byte, month string) (Entry, bool) {
+	var s scanned
+	if first, err := ParseDate(month + "-01"); err == nil && scanLine(line, lastOf(first).Day, &s) {
+		if e, ok := s.entry(); ok {
+			e.Day = first.Add(s.dd - 1)
+			return e, true
+		}
+	}
+	return decodeMonthEntry(line, month)
+}
+
+// decodeMonthEntry is parseMonthEntry without a short cut.
+func decodeMonthEntry(line []byte, month string) (Entry, bool) {
 	var e Entry
 	if json.Unmarshal(line, &e) != nil || e.ID.IsZero() || e.At.IsZero() {
 		return Entry{}, false
@@ -90,6 +166,7 @@ func parseMonthEntry(line []byte, month string) (Entry, bool) {
 	if _, ok := parseName(day, file); !ok {
 		return Entry{}, false
 	}
+	e.sane()
 	return e, true
 }
 

@@ -2,7 +2,9 @@ package archive
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"math"
 	"net/netip"
 	"os"
 	"slices"
@@ -97,11 +99,11 @@ func (a *Archive) List(q Query) ([]Entry, error) {
 		if enough != (Date{}) && day.Compare(enough) < 0 {
 			break
 		}
-		entries, err := t.day(day)
+		entries, err := t.dayOf(day, q)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, q.filter(entries)...)
+		out = append(out, entries...)
 		if q.Limit > 0 && len(out) >= q.Limit && enough == (Date{}) {
 			enough = day.Add(-1)
 		}
@@ -177,7 +179,12 @@ func (q Query) limit(entries []Entry) []Entry {
 }
 
 // day reads a day's index, or its names where there is none.
-func (t *tree) day(day Date) ([]Entry, error) {
+func (t *tree) day(day Date) ([]Entry, error) { return t.dayOf(day, Query{}) }
+
+// dayOf reads what a query selects of a day. Most lines are taken apart only
+// as far as it takes to see that they are too old, or that enough newer ones
+// are known (0.5 µs in place of 2).
+func (t *tree) dayOf(day Date, q Query) ([]Entry, error) {
 	path := day.Path() + "/" + indexName
 	f, err := openFile(t.root, path)
 	if noIndex(err) {
@@ -185,18 +192,34 @@ func (t *tree) day(day Date) ([]Entry, error) {
 		// A day may have begun just now: then the names are of reports that
 		// are still getting their lines, and the index is the truth.
 		if f, err = openFile(t.root, path); noIndex(err) {
-			return byNames, nil
+			return q.limit(q.filter(byNames)), nil
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // only read from
-	entries, err := readIndex(f, path, func(line []byte) (Entry, bool) { return parseEntry(line, day) })
+	n := newest{q: q, since: math.MinInt64}
+	if !q.Since.IsZero() {
+		n.since = q.Since.UnixNano()
+	}
+	err = eachLineBack(f, func(line []byte, first bool) error {
+		if h, ok := parseHeader(line); first && ok {
+			if h.Schema > Schema {
+				return errNewer(path, h.Schema)
+			}
+			return nil
+		}
+		n.add(line, day)
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrNewer) {
+		err = fmt.Errorf("read %s: %w", path, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return newestFirst(entries), nil
+	return q.limit(newestFirst(n.found)), nil
 }
 
 // noIndex says that readers must do without an index. A strange thing in
@@ -225,25 +248,7 @@ func nameEntry(day Date, file string, n parsedName, loc *time.Location) Entry {
 
 // eachReport calls fn for each report of a day, by the names of files.
 func (t *tree) eachReport(day Date, fn func(file string, n parsedName)) {
-	for _, hour := range numbered(t.root, day.Path(), 2) {
-		t.eachReportOf(day, hour, fn)
-	}
-}
-
-func (t *tree) eachReportOf(day Date, hour string, fn func(file string, n parsedName)) {
-	entries, err := readDir(t.root, day.Path()+"/"+hour)
-	if err != nil {
-		return // pruned meanwhile
-	}
-	for _, e := range entries {
-		base, ok := strings.CutSuffix(e.Name(), ".json")
-		if !ok || !e.Type().IsRegular() {
-			continue
-		}
-		if n, ok := parseName(day, hour+"/"+base); ok {
-			fn(hour+"/"+base, n)
-		}
-	}
+	t.eachReportIn(day.Path(), day, fn)
 }
 
 // month reads one file of a target.

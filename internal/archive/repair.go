@@ -89,6 +89,9 @@ func (w *Writer) Repair() (mended int, err error) {
 		}
 		var errs []error
 		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), tmpPrefix+infoName+"-") { // died while making the archive
+				errs = append(errs, w.tree.root.Remove(e.Name()))
+			}
 			if !strings.HasPrefix(e.Name(), markPrefix) || e.Name() == w.marks.name {
 				continue
 			}
@@ -167,7 +170,7 @@ func (w *Writer) repairDay(day Date) (mended int, err error) {
 
 // takeIn adds the lines of a report that has none.
 func (w *Writer) takeIn(it *item) error {
-	data, err := readFile(w.tree.root, it.day.Path()+"/"+it.file+".json", maxReportBytes)
+	data, err := w.tree.readReport(it.day, it.file, ".json")
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,193 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Limits say what an archive keeps. What is zero limits nothing.
+type Limits struct {
+	Now           time.Time
+	Keep          time.Duration // reports and suspects of days that ended longer ago go
+	KeepIncidents time.Duration // the same of incidents
+	MaxBytes      int64         // on disk; the oldest days' reports go until the rest fits
+	CompressAfter time.Duration // reports of days that ended longer ago become zips by hour
+	// Force lets it remove more than half of the days at once, which else is
+	// taken for the work of a wrong clock.
+	Force bool
+}
+
+// ErrTooMuch is a prune that would remove more than half of the archive.
+var ErrTooMuch = errors.New("most of the archive would go")
+
+// PruneStep is what Prune does, or would do, with one day.
+type PruneStep struct {
+	Day       Date
+	Reports   bool // reports, index and suspects go
+	Incidents bool // incidents go
+	Compress  bool // reports become zips
+}
+
+// Pruned counts what Prune has done.
+type Pruned struct {
+	Days       int // that lost reports or incidents
+	Reports    int
+	Compressed int   // reports that went into zips
+	Saved      int64 // bytes on disk that compressing has freed
+}
+
+// trash begins the names of directories in the archive's own that hold what
+// was taken from a day, with the day behind it. A reader never looks there:
+// a day goes in one rename. Lines by target still name the reports of a
+// trashDay; those of a trashDone are gone too.
+const (
+	trashDay  = ".prune-"
+	trashDone = ".pruned-"
+)
+
+// Prune does what the limits ask for; tell, unless nil, is called before
+// each step. The newest day is never touched. At any moment a reader sees a
+// day as it was or not at all, except that a target's list may name reports
+// that went a moment ago. What a crash leaves half done the next Prune ends.
+func (w *Writer) Prune(ctx context.Context, l Limits, tell func(PruneStep)) (Pruned, error) {
+	var done Pruned
+	err := w.maintain(func() error {
+		if err := w.emptyTrash(ctx, &done); err != nil { // of a prune that died
+			return err
+		}
+		plan, err := w.PlanPrune(ctx, l)
+		if err != nil {
+			return err
+		}
+		for _, s := range plan {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if tell != nil {
+				tell(s)
+			}
+			if s.Reports || s.Incidents {
+				if err := w.takeAway(s); err != nil {
+					return fmt.Errorf("take %s away: %w", s.Day, err)
+				}
+				done.Days++
+			}
+		}
+		if err := w.emptyTrash(ctx, &done); err != nil {
+			return err
+		}
+		for _, s := range plan {
+			if !s.Compress {
+				continue
+			}
+			if err := w.compressDay(ctx, s.Day, &done); err != nil {
+				return fmt.Errorf("compress %s: %w", s.Day, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return done, fmt.Errorf("prune archive %s: %w", w.dir, err)
+	}
+	return done, nil
+}
+
+// maintain runs fn while nobody else prunes or reindexes. Writers go on.
+func (w *Writer) maintain(fn func() error) error {
+	dir, err := w.tree.root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close() // only locked; gives the lock back
+	if err := tryLock(dir); err != nil {
+		return fmt.Errorf("%w: another prune, reindex or verify --repair is at work (%w)", ErrBusy, err)
+	}
+	return fn()
+}
+
+// exclusive runs fn while nobody else writes, in this process or another.
+func (w *Writer) exclusive(fn func() error) error {
+	w.commits.Lock()
+	defer w.commits.Unlock()
+	return w.locked(fn)
+}
+
+// takeAway moves what a step removes into the trash: the whole day, or all
+// but its incidents, or those alone.
+func (w *Writer) takeAway(s PruneStep) error {
+	return w.exclusive(func() error {
+		from := s.Day.Path()
+		entries, err := readDir(w.tree.root, from)
+		if err != nil {
+			return ignoreMissing(err)
+		}
+		var names []string
+		for _, e := range entries {
+			if reportsPart := e.Name() != incidentsName; reportsPart && s.Reports || !reportsPart && s.Incidents {
+				names = append(names, e.Name())
+			}
+		}
+		to := trashDay + s.Day.String() + "-" + ulid.Make().String()
+		if err := w.at("prune begun"); err != nil {
+			return err
+		}
+		if len(names) == len(entries) {
+			if err := w.tree.root.Rename(from, to); err != nil {
+				return err
+			}
+			return errors.Join(w.at("prune day moved"), w.syncDir("."), w.syncDir(from[:len("2026/11")]), w.removeEmpty(from[:len("2026/11")]))
+		}
+		if err := w.tree.root.Mkdir(to, 0o755); err != nil {
+			return err
+		}
+		if err := w.syncDir("."); err != nil {
+			return err
+		}
+		// Without its index a day is read by the names of its files, so the
+		// index goes first and every hour that is left is still listed.
+		slices.Sort(names)
+		if s.Reports {
+			names = append([]string{indexName}, names...)
+		}
+		for _, name := range names {
+			err := w.tree.root.Rename(from+"/"+name, to+"/"+name)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err = errors.Join(err, w.at("prune part moved")); err != nil {
+				return err
+			}
+		}
+		return errors.Join(w.syncDir(to), w.syncDir(from))
+	})
+}
+
+// removeEmpty removes a directory and those above it where they are empty.
+// A name that comes back after a power cut harms nobody.
+func (w *Writer) removeEmpty(dir string) error {
+	for dir != "" && dir != "." {
+		if entries, err := readDir(w.tree.root, dir); err != nil || len(entries) > 0 {
+			return ignoreMissing(err)
+		}
+		if err := w.tree.root.Remove(dir); err != nil {
+			return err
+		}
+		dir, _, _ = cutLast(dir, "/")
+	}
+	return nil
+}
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return "", s, false
+}

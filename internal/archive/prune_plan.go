@@ -1,0 +1,180 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// PlanPrune is what Prune would do, oldest day first. It fails with
+// ErrTooMuch where more than half of the days would lose their reports,
+// unless that is forced.
+func (a *Archive) PlanPrune(ctx context.Context, l Limits) ([]PruneStep, error) {
+	t, err := a.open()
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	days, err := a.Days()
+	if err != nil || len(days) == 0 {
+		return nil, err
+	}
+	slices.Reverse(days)
+	held := make([]holding, len(days))
+	for i, day := range days {
+		held[i] = t.holding(day)
+	}
+	steps := l.byAge(days[:l.old(days, held, t.loc)], t.loc)
+	if l.MaxBytes > 0 {
+		if err := t.bySize(ctx, l.MaxBytes, days, steps); err != nil {
+			return nil, err
+		}
+	}
+	with, gone := 0, 0
+	for _, h := range held {
+		if h.reports {
+			with++
+		}
+	}
+	var out []PruneStep
+	for i, s := range steps {
+		s.Reports, s.Incidents = s.Reports && held[i].reports, s.Incidents && held[i].incidents
+		s.Compress = s.Compress && !s.Reports && held[i].loose
+		if s.Reports {
+			gone++
+		}
+		if s.Reports || s.Incidents || s.Compress {
+			out = append(out, s)
+		}
+	}
+	const few = 7 // days: a small archive may shrink by much
+	if gone > few && 2*gone > with && !l.Force {
+		return nil, fmt.Errorf("%w: %d of the %d days that have reports: see whether the clock (%s) and [archive] keep are right, and if they are use --force",
+			ErrTooMuch, gone, with, l.Now.In(t.loc).Format("2006-01-02 15:04"))
+	}
+	return out, nil
+}
+
+// byAge says of each of the days that may be touched what its age asks for.
+func (l Limits) byAge(days []Date, loc *time.Location) []PruneStep {
+	over := func(day Date, keep time.Duration) bool {
+		return keep > 0 && l.Now.Sub(day.Add(1).Start(loc)) >= keep
+	}
+	steps := make([]PruneStep, len(days))
+	for i, day := range days {
+		steps[i] = PruneStep{day, over(day, l.Keep), over(day, l.KeepIncidents), over(day, l.CompressAfter)}
+	}
+	return steps
+}
+
+// old are how many of the days, oldest first, may be touched: those before
+// the newest that has reports, and before today.
+func (l Limits) old(days []Date, held []holding, loc *time.Location) int {
+	n := len(days) - 1
+	for n > 0 && !held[n].reports {
+		n--
+	}
+	for n > 0 && days[n-1].Compare(DateOf(l.Now, loc)) >= 0 {
+		n--
+	}
+	return n
+}
+
+// holding is what a day's directory has.
+type holding struct {
+	reports   bool // or an index or suspects of them
+	incidents bool
+	loose     bool // some hour is a directory
+}
+
+func (t *tree) holding(day Date) holding {
+	var h holding
+	entries, err := readDir(t.root, day.Path())
+	if err != nil {
+		return h // gone meanwhile
+	}
+	for _, e := range entries {
+		if e.Name() == incidentsName {
+			h.incidents = true
+			continue
+		}
+		h.reports = true
+		h.loose = h.loose || e.IsDir() && isHour(e.Name())
+	}
+	// A day that has nothing at all is an empty directory: it may go.
+	h.reports = h.reports || len(entries) == 0
+	return h
+}
+
+// bySize lets the oldest days' reports go until the rest fits. Lines by
+// target count with the day whose index holds the same lines.
+func (t *tree) bySize(ctx context.Context, limit int64, days []Date, steps []PruneStep) error {
+	sizes := make([]int64, len(days))
+	var total int64
+	for i, day := range days {
+		incidents, err := t.onDisk(ctx, incidentsDir(day))
+		if err != nil {
+			return err
+		}
+		all, err := t.onDisk(ctx, day.Path())
+		if err != nil {
+			return err
+		}
+		sizes[i] = all - incidents
+		if st, err := t.root.Lstat(day.Path() + "/" + indexName); err == nil {
+			sizes[i] += st.Size()
+		}
+		total += sizes[i] + incidents
+		if i < len(steps) && steps[i].Reports {
+			total -= sizes[i]
+		}
+	}
+	for i := range steps {
+		if total <= limit {
+			break
+		}
+		if !steps[i].Reports {
+			steps[i].Reports = true
+			total -= sizes[i]
+		}
+	}
+	return nil
+}
+
+// onDisk is how many bytes the files below a directory take.
+func (t *tree) onDisk(ctx context.Context, dir string) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	entries, err := readDir(t.root, dir)
+	if err != nil {
+		return 0, ignoreMissing(err)
+	}
+	var sum int64
+	for _, e := range entries {
+		p := path.Join(dir, e.Name())
+		if e.IsDir() {
+			n, err := t.onDisk(ctx, p)
+			if err != nil {
+				return 0, err
+			}
+			sum += n
+			continue
+		}
+		st, err := t.root.Lstat(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+			sum += sys.Blocks * 512
+		}
+	}
+	return sum, nil
+}

@@ -1,0 +1,134 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// Mend does what can be done about findings, and returns for how many it
+// knew something. Verify again to see what is left.
+func (w *Writer) Mend(ctx context.Context, findings []Finding) (tried int, err error) {
+	days, months := map[Date]struct{}{}, map[string]struct{}{}
+	repair := false
+	err = w.maintain(func() error {
+		var errs []error
+		for _, f := range findings {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			tried++
+			switch f.Kind {
+			case Misnamed:
+				to, err := w.nameRight(f)
+				errs = append(errs, err)
+				if err == nil {
+					days[f.day], days[to] = struct{}{}, struct{}{}
+				}
+			case NoText:
+				errs = append(errs, w.writeText(f))
+			case Leftover:
+				errs = append(errs, w.removeLeftover(f))
+			case DeadWriter:
+				repair = true
+			case NotListed, NotByTarget, WrongLine, Dangling, DamagedIndex:
+				if f.day != (Date{}) {
+					days[f.day] = struct{}{}
+				}
+				if f.month != "" {
+					months[f.month] = struct{}{}
+				}
+			case Unfinished: // below
+			default:
+				tried--
+			}
+		}
+		var pruned Pruned
+		errs = append(errs, w.emptyTrash(ctx, &pruned))
+		var done Reindexed
+		var list []Date
+		for day := range days {
+			list = append(list, day)
+		}
+		slices.SortFunc(list, Date.Compare)
+		errs = append(errs, w.reindex(ctx, list, months, nil, &done))
+		return errors.Join(errs...)
+	})
+	if repair {
+		_, e := w.Repair()
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		err = fmt.Errorf("mend archive %s: %w", w.dir, err)
+	}
+	return tried, err
+}
+
+// nameRight gives a report the name that fits what it holds. It returns the
+// day that it is under then.
+func (w *Writer) nameRight(f Finding) (Date, error) {
+	data, err := w.tree.readReport(f.day, f.file, ".json")
+	if err != nil {
+		return Date{}, ignoreMissing(err)
+	}
+	r, err := decodeReport(data)
+	if err != nil {
+		return Date{}, err
+	}
+	at := r.Evidence.Times.Accepted.In(w.tree.loc)
+	day, file := DateOf(at, w.tree.loc), fileName(at, dirName(r.Evidence.Target.Address, r.Evidence.Target.Asked), r.Evidence.ID)
+	return day, w.exclusive(func() error {
+		if w.tree.hasReport(day, file) {
+			return fmt.Errorf("%s: %w: %s/%s.json", f.Path, ErrExists, day.Path(), file)
+		}
+		from, to := f.day.Path()+"/"+f.file, day.Path()+"/"+file
+		if w.tree.gone(from + ".json") {
+			return fmt.Errorf("%s is in a zip: unzip it, and verify again", f.Path)
+		}
+		if err := w.mkdir(to[:len("2026/11/23/14")]); err != nil {
+			return err
+		}
+		// The text first: a report is there when its JSON is.
+		for _, ending := range []string{".txt", ".json"} {
+			if err := w.tree.root.Rename(from+ending, to+ending); err != nil && (ending == ".json" || !errors.Is(err, fs.ErrNotExist)) {
+				return err
+			}
+		}
+		return errors.Join(w.syncDir(to[:len("2026/11/23/14")]), w.syncDir(from[:len("2026/11/23/14")]))
+	})
+}
+
+// writeText makes a report's text again.
+func (w *Writer) writeText(f Finding) error {
+	data, err := w.tree.readReport(f.day, f.file, ".json")
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	r, err := decodeReport(data)
+	if err != nil {
+		return nil // which is a finding of its own
+	}
+	return w.exclusive(func() error {
+		p := f.day.Path() + "/" + f.file + ".txt"
+		if !w.tree.gone(p) || w.tree.gone(f.day.Path()+"/"+f.file+".json") {
+			return nil
+		}
+		return w.replace(p, textOf(r))
+	})
+}
+
+// removeLeftover removes what was never finished.
+func (w *Writer) removeLeftover(f Finding) error {
+	return w.exclusive(func() error {
+		if f.file != "" && (!strings.HasSuffix(f.Path, ".txt") || w.tree.hasReport(f.day, f.file)) {
+			return nil
+		}
+		if err := w.tree.root.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
