@@ -2,7 +2,6 @@ package spool
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"unicode"
 )
@@ -13,20 +12,20 @@ func (s *Spool) toBad(dir, file, as, reason string) error {
 	if err := s.writeReason(as, reason); err != nil {
 		return err
 	}
-	return moveNew(s.path(dir, file), s.path("bad", as))
+	return s.fs.move(s.path(dir, file), s.path("bad", as))
 }
 
 // writeReason writes bad/<file>.reason, replacing what a crash may have left.
 func (s *Spool) writeReason(file, reason string) error {
 	name := file + ".reason"
 	tmp := s.path("tmp", name)
-	if err := removeIfThere(tmp); err != nil {
+	if err := s.fs.remove(tmp); err != nil {
 		return err
 	}
-	if err := writeDurable(tmp, 0o600, []byte(oneLine(reason)+"\n")); err != nil {
+	if err := s.fs.write(tmp, 0o600, []byte(oneLine(reason)+"\n")); err != nil {
 		return fmt.Errorf("write the reason: %w", err)
 	}
-	return os.Rename(tmp, s.path("bad", name))
+	return s.fs.replace(tmp, s.path("bad", name))
 }
 
 // oneLine keeps control bytes of strangers out of a line of text.

@@ -23,6 +23,10 @@ func runChild(what string) int {
 	switch what {
 	case "life":
 		err = childLife(os.Args[1], os.Args[2], os.Args[3])
+	case "drop":
+		err = childDrop(os.Args[1], os.Args[2])
+	case "take":
+		err = childTake(os.Args[1], os.Args[2])
 	case "denied":
 		err = childDenied(os.Args[1], os.Args[2])
 	default:
@@ -54,6 +58,12 @@ func childDenied(dir, id string) error {
 // asNobody runs a child as a user without any rights.
 func asNobody(t *testing.T, what string, args ...string) string {
 	t.Helper()
+	return asUser(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}, what, args...)
+}
+
+// asUser runs a child as somebody else.
+func asUser(t *testing.T, who *syscall.SysProcAttr, what string, args ...string) string {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to become another user")
 	}
@@ -67,7 +77,7 @@ func asNobody(t *testing.T, what string, args ...string) string {
 	cmd := exec.CommandContext(t.Context(), bin, args...)
 	cmd.Env = append(os.Environ(), "SPOOL_TEST_CHILD="+what)
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	cmd.SysProcAttr = who
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("child %s: %v\n%s", what, err, out)

@@ -8,14 +8,17 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// Claim takes up to limit jobs, oldest first: it brings in what lies in
+// Claim takes up to limit jobs, oldest first, and of a queue longer than
+// that the newest too (see waiting): it brings in what lies in
 // drop/, moves jobs and batches from new/ to cur/ and makes that durable.
 // reported tells of an ID whether the archive has its report; such a job is
 // removed and not traced twice. What cannot be read goes to bad/ and is noted
 // (Options.Note). A batch is claimed whole; its jobs beyond the limit come
-// with the next calls. No jobs and no error: nothing waits.
+// with the next calls. No jobs and no error: nothing waits, unless More says
+// otherwise.
 //
-// With an error some jobs may be claimed all the same.
+// With an error some jobs may be claimed all the same. ErrFull: so little
+// room is left that a trace could not be written down; the jobs stay in new/.
 func (q *Queue) Claim(reported func(ulid.ULID) bool, limit int) ([]*Claim, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -34,6 +37,14 @@ func (q *Queue) Claim(reported func(ulid.ULID) bool, limit int) ([]*Claim, error
 	return claims, nil
 }
 
+// More says that drop/ holds files that the last Claim left for the next one,
+// which is worth calling at once.
+func (q *Queue) More() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.more
+}
+
 // takeReady hands out jobs that are in cur/ already.
 func (q *Queue) takeReady(to []*Claim, limit int) []*Claim {
 	n := max(0, min(limit-len(to), len(q.ready)))
@@ -48,14 +59,18 @@ func (q *Queue) takeReady(to []*Claim, limit int) []*Claim {
 // claimNew moves files to cur/, makes that durable with one sync for all,
 // then reads them into ready.
 func (q *Queue) claimNew(reported func(ulid.ULID) bool, limit int) error {
-	names, err := q.s.list("new")
+	err := q.waiting.refresh(q.s)
+	if err == nil && len(q.waiting.names) > 0 {
+		err = q.s.roomToTrace()
+	}
 	if err != nil {
 		return err
 	}
 	var taken []copyOf
 	var errs []error
-	for _, file := range names {
-		if len(taken) >= limit {
+	for len(taken) < limit {
+		file, ok := q.waiting.next(limit - len(taken))
+		if !ok {
 			break
 		}
 		c, err := q.take(file, reported)
@@ -70,7 +85,7 @@ func (q *Queue) claimNew(reported func(ulid.ULID) bool, limit int) error {
 	}
 	if err := q.s.sync("cur", "new"); err != nil {
 		for _, c := range taken { // what is not durable is not claimed
-			errs = append(errs, moveNew(q.s.path("cur", c.File), q.s.path("new", c.File)))
+			errs = append(errs, q.s.fs.move(q.s.path("cur", c.File), q.s.path("new", c.File)))
 		}
 		return errors.Join(append(errs, err)...)
 	}
@@ -79,6 +94,11 @@ func (q *Queue) claimNew(reported func(ulid.ULID) bool, limit int) error {
 			err = q.openBatch(c, reported)
 		} else {
 			err = q.openJob(c)
+		}
+		if err != nil {
+			// It could not be read now (no descriptor left, a broken disk): it
+			// goes back as it was and is claimed again, not left until the next recovery.
+			err = errors.Join(err, q.s.fs.move(q.s.path("cur", c.File), q.s.path("new", c.File)))
 		}
 		errs = append(errs, err)
 	}
@@ -99,9 +119,9 @@ func (q *Queue) take(file string, reported func(ulid.ULID) bool) (*copyOf, error
 		return nil, q.stray(file, "has the ID of a job that is being traced")
 	case n.kind == kindJob && reported(n.id):
 		q.s.note(Note{What: NoteRemoved, ID: n.id, File: "new/" + file, Text: "is reported already"})
-		return nil, removeIfThere(q.s.path("new", file))
+		return nil, q.s.fs.remove(q.s.path("new", file))
 	}
-	err := moveNew(q.s.path("new", file), q.s.path("cur", file))
+	err := q.s.fs.move(q.s.path("new", file), q.s.path("cur", file))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil // taken back by its sender, whose sync failed
@@ -142,7 +162,7 @@ func (q *Queue) openJob(c copyOf) error {
 // readJob reads a job's file. The name's ID counts; another one inside means that somebody
 // copied the file.
 func (s *Spool) readJob(n Name, id ulid.ULID) (Job, error) {
-	data, err := readSmall(s.path(n.Dir, n.File), MaxJobBytes)
+	data, err := s.fs.read(s.path(n.Dir, n.File), MaxJobBytes)
 	if err != nil {
 		return Job{}, err
 	}
@@ -185,13 +205,13 @@ func saysNothing(err error) bool {
 // adoptEvents looks at the events that were there before the claim: without
 // a probe they are of an attempt that came to nothing.
 func (c *Claim) adoptEvents() error {
-	sent, torn, err := readEvents(c.EventsPath())
+	e, err := c.q.s.readEvents(c.EventsPath())
 	if err != nil {
 		return err
 	}
-	if !sent {
-		return removeIfThere(c.EventsPath())
+	if !e.sent {
+		return c.q.s.fs.remove(c.EventsPath())
 	}
-	c.sent, c.torn = sent, torn
+	c.sent, c.torn = e.sent, e.torn
 	return nil
 }

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 
 	"github.com/oklog/ulid/v2"
-	"golang.org/x/sys/unix"
 )
 
 // A Claim is a job in hand: it lies in cur/ until one of Finish, Return and
@@ -18,6 +16,10 @@ type Claim struct {
 	Job     Job // as it was accepted; what it leaves open is for the runner to fill in
 	Attempt int // 1 for the first time it is claimed
 
+	// Joined, of Recovery.Interrupted, is the job whose trace served this one
+	// too: its events say so, and one report answers both. Zero: its own.
+	Joined ulid.ULID
+
 	q     *Queue
 	file  string     // in cur/; empty for a job of a batch
 	batch *heldBatch // nil for a job of its own; guarded by q.mu
@@ -26,6 +28,10 @@ type Claim struct {
 	sent bool
 	torn bool // the events end in the middle of a line
 	over bool
+
+	// inBad: Bad failed when the job lay in bad/ already. It may be tried
+	// again; nothing else may become of the job.
+	inBad bool
 }
 
 // Batch gives the ID of the batch that holds the job; false for a job of its
@@ -74,32 +80,22 @@ func (c *Claim) Append(lines []byte) error {
 	return nil
 }
 
-// append opens the file for each call: 500 traces at once then need no 500
-// descriptors, and an open costs a few microseconds once a second.
 func (c *Claim) append(lines []byte) error {
-	f, err := os.OpenFile(c.EventsPath(), os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return err
-	}
-	fi, err := f.Stat()
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
 	data := lines
 	if c.torn {
 		data = append([]byte{'\n'}, lines...)
 	}
-	n, err := f.Write(data)
+	left, err := c.q.s.fs.appendTo(c.EventsPath(), data)
 	if err != nil {
-		if undo := f.Truncate(fi.Size()); undo != nil && n > 0 {
+		if left > 0 {
 			c.torn = true
-			c.sent = c.sent || hasProbe(data[:n])
+			c.sent = c.sent || hasProbe(data[:left])
 		}
-		return errors.Join(err, f.Close())
+		return err
 	}
 	c.torn = false
 	c.sent = c.sent || hasProbe(lines)
-	return f.Close()
+	return nil
 }
 
 // end marks the claim as over; it fails the second time.
@@ -118,6 +114,13 @@ func (c *Claim) end(check func() error) error {
 	return nil
 }
 
+func (c *Claim) notInBad() error {
+	if c.inBad {
+		return errors.New("it lies in bad/, which could not be made durable: call Bad again")
+	}
+	return nil
+}
+
 // reopen makes the claim usable again after a failed end.
 func (c *Claim) reopen() {
 	c.mu.Lock()
@@ -129,14 +132,14 @@ func (c *Claim) reopen() {
 // archive. It does not sync; a job that comes back after a power cut has a
 // report and is removed by recovery.
 func (c *Claim) Finish() error {
-	if err := c.end(nil); err != nil {
+	if err := c.end(c.notInBad); err != nil {
 		return fmt.Errorf("finish job %s: %w", c.ID, err)
 	}
 	// Events first: a job without events is traced again at worst, events
 	// without their job would be evidence that nobody can place.
-	err := removeIfThere(c.EventsPath())
+	err := c.q.s.fs.remove(c.EventsPath())
 	if err == nil && c.file != "" {
-		err = removeIfThere(c.q.s.path("cur", c.file))
+		err = c.q.s.fs.remove(c.q.s.path("cur", c.file))
 	}
 	if err != nil {
 		c.reopen()
@@ -154,7 +157,7 @@ func (c *Claim) Return(reason string) error {
 		if c.sent {
 			return errors.New("probes were sent: write its report instead")
 		}
-		return nil
+		return c.notInBad()
 	})
 	if err != nil {
 		return fmt.Errorf("return job %s: %w", c.ID, err)
@@ -163,9 +166,9 @@ func (c *Claim) Return(reason string) error {
 		c.reopen()
 		return c.Bad(fmt.Sprintf("given back %d times, the last time because: %s", c.Attempt, reason))
 	}
-	err = removeIfThere(c.EventsPath())
+	err = c.q.s.fs.remove(c.EventsPath())
 	if err == nil && c.file != "" {
-		err = moveNew(c.q.s.path("cur", c.file), c.q.s.path("new", fileName(c.ID, c.Attempt, kindJob)))
+		err = c.q.s.fs.move(c.q.s.path("cur", c.file), c.q.s.path("new", fileName(c.ID, c.Attempt, kindJob)))
 	}
 	if err != nil {
 		c.reopen()
@@ -184,7 +187,29 @@ func (c *Claim) Bad(reason string) error {
 		c.reopen()
 		return fmt.Errorf("put job %s into bad: %w", c.ID, explain(err))
 	}
+	// From here on the job lies in bad/: the claim is over, whatever becomes of
+	// its events. Those that cannot follow now are moved by the next recovery.
+	s, events := c.q.s, fileName(c.ID, 0, kindEvents)
+	if err := s.fs.move(s.path("cur", events), s.path("bad", events)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.note(Note{What: NoteLeft, ID: c.ID, File: "cur/" + events, Text: explain(err).Error()})
+	}
 	return c.q.over(c, false)
+}
+
+// ownFile writes a line of a batch as a job of its own into bad/.
+func (c *Claim) ownFile(file, reason string) error {
+	s := c.q.s
+	data, err := c.Job.Encode()
+	if err != nil {
+		return err
+	}
+	if err := s.fs.remove(s.path("tmp", file)); err != nil { // of an attempt that failed
+		return err
+	}
+	if err := s.fs.write(s.path("tmp", file), 0o600, data); err != nil {
+		return err
+	}
+	return s.toBad("tmp", file, file, reason)
 }
 
 func (c *Claim) bad(reason string) error {
@@ -194,18 +219,11 @@ func (c *Claim) bad(reason string) error {
 		// A line of a batch gets a file of its own, durable before the batch
 		// may be removed.
 		from = fileName(c.ID, 0, kindJob)
-		data, err := c.Job.Encode()
-		if err != nil {
-			return err
-		}
-		if err := removeIfThere(s.path("tmp", from)); err != nil { // of an attempt that failed
-			return err
-		}
-		if err := writeDurable(s.path("tmp", from), 0o600, data); err != nil {
-			return err
-		}
-		if err := s.toBad("tmp", from, from, reason); err != nil {
-			return err
+		if !c.inBad {
+			if err := c.ownFile(from, reason); err != nil {
+				return err
+			}
+			c.inBad = true
 		}
 		if err := s.sync("bad", "tmp"); err != nil {
 			return err
@@ -214,9 +232,5 @@ func (c *Claim) bad(reason string) error {
 		return err
 	}
 	s.note(Note{What: NoteBad, ID: c.ID, File: "bad/" + from, Text: reason})
-	events := fileName(c.ID, 0, kindEvents)
-	if err := moveNew(s.path("cur", events), s.path("bad", events)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	return nil
 }

@@ -170,6 +170,9 @@ func (d *decoding) job(under string) Job {
 		Rounds:   t.integer("rounds", 1, 10000),
 		MaxTTL:   t.integer("max_ttl", 1, 64),
 		Tags:     t.tags(),
+
+		NoCoalesce: !t.boolean("coalesce", true),
+
 		ID:       t.ulid("id"),
 		Source:   t.str("source"),
 		Accepted: t.time("accepted"),
@@ -246,6 +249,19 @@ func (t *taker) str(key string) string {
 		t.refuse(key, "is empty: leave it out, or give a value")
 	}
 	return s
+}
+
+func (t *taker) boolean(key string, absent bool) bool {
+	v, ok := t.take(key)
+	if !ok {
+		return absent
+	}
+	b, ok := v.(bool)
+	if !ok {
+		t.refuse(key, fmt.Sprintf("is %s: write true or false, without quotes", kindOf(v)))
+		return absent
+	}
+	return b
 }
 
 func (t *taker) integer(key string, low, high int) int {

@@ -17,18 +17,20 @@
 //
 //	submit   write tmp/A, sync and close it; rename to new/A; sync new/, tmp/; say so
 //	claim    rename new/A to cur/A; sync cur/, new/; trace
+//	join     write "join B" to cur/A.events; the report of A names B, too; finish A; finish B
 //	finish   (report durable) unlink cur/A.events; unlink cur/A
 //	return   unlink cur/A.events; rename cur/A to new/A.1
 //	bad      write bad/A.reason; rename cur/A to bad/A; rename its events
 //	drop     copy drop/x to tmp/A …as submit…; unlink drop/x; sync drop/; only then claim A
 //
-// Of two names of a rename a power cut leaves the old, the new, or (btrfs) both; an
-// unlink without a sync may be undone. Hence more rows than the steps alone would make.
+// Of two names of a rename a power cut leaves the old, the new, or (btrfs) both, and
+// never neither; an unlink without a sync may be undone. Hence more rows than the steps alone would make.
 //
 // # Recovery
 //
 // Plan decides by the names found, whether the events of a job hold a
-// probe ("sent"), and whether the archive has its report ("reported"). A is a job;
+// probe ("sent"), whether those of another say that it joined its trace
+// ("joined-M-L": M joined L), and whether the archive has its report ("reported"). A is a job;
 // B is a batch of the jobs L and M. What is not mentioned on the right stays.
 // The tests read this table and run it row by row.
 //
@@ -67,12 +69,25 @@
 //	bad/A.job bad/A.job.reason                              | put aside                                      | keep
 //	bad/A.job                                               | its reason was lost                            | explain bad/A.job
 //	bad/A.job.reason cur/A.job                              | died while putting A into bad/                 | move cur/A.job new/A.1.job; remove bad/A.job.reason
+//	bad/A.2.job.reason cur/A.2.job                          | the same at the last attempt                   | bad cur/A.2.job bad/A.2.job
+//	bad/A.events.reason cur/A.events sent-A                 | the same, evidence without its job             | bad cur/A.events bad/A.events
+//	bad/B.batch.reason new/B.batch unreadable-B             | the same, a batch                              | bad new/B.batch bad/B.batch
 //	bad/A.job bad/A.job.reason cur/A.job                    | half-done move to bad/                         | remove cur/A.job
 //	bad/A.job bad/A.job.reason cur/A.events sent-A          | died before the events followed                | move cur/A.events bad/A.events
+//	bad/A.job bad/A.job.reason bad/A.events cur/A.events sent-A | their half-done move                       | remove cur/A.events
+//	bad/A.events bad/A.events.reason cur/A.events sent-A    | half-done move of evidence without its job     | remove cur/A.events
 //	bad/A.job bad/A.job.reason tmp/A.job                    | half-done move from tmp/                       | remove tmp/A.job
 //	bad/A.foreign bad/A.foreign.reason                      | a stranger's file                              | keep
 //	bad/A.events bad/A.events.reason                        | evidence put aside                             | keep
 //	bad/A.job.reason                                        | its file was taken away                        | remove bad/A.job.reason
+//	cur/L.job cur/L.events sent-L cur/M.job joined-M-L      | runner died while tracing for both             | report L cur/L.job; report M cur/M.job with L
+//	cur/L.job cur/L.events sent-L new/M.job joined-M-L      | the same, the claim of M undone                | report L cur/L.job; move new/M.job cur/M.job; report M cur/M.job with L
+//	cur/L.job cur/L.events cur/M.job joined-M-L             | runner died before a probe                     | remove cur/L.events; move cur/L.job new/L.1.job; move cur/M.job new/M.1.job
+//	cur/L.job cur/L.events sent-L reported-L cur/M.job joined-M-L reported-M | died between report and finish | remove cur/L.events; remove cur/L.job; remove cur/M.job
+//	cur/L.job cur/L.events sent-L reported-L cur/M.job joined-M-L | the report does not name M               | remove cur/L.events; remove cur/L.job; move cur/M.job new/M.1.job
+//	cur/L.events sent-L cur/M.job joined-M-L                | evidence without its job                       | bad cur/L.events bad/L.events; move cur/M.job new/M.1.job
+//	bad/L.job bad/L.job.reason cur/L.events sent-L cur/M.job joined-M-L | put aside, its events follow       | move cur/L.events bad/L.events; move cur/M.job new/M.1.job
+//	cur/M.job cur/M.events sent-M joined-M-L cur/L.job cur/L.events sent-L | M has a trace of its own        | report L cur/L.job; report M cur/M.job
 //	tmp/B.batch                                             | never acknowledged                             | remove tmp/B.batch
 //	new/B.batch                                             | queued                                         | keep
 //	new/B.batch unreadable-B                                | no END line: nothing of it was accepted        | bad new/B.batch bad/B.batch
@@ -82,6 +97,7 @@
 //	cur/B.2.batch cur/L.events sent-L                       | the same, but L was traced                     | bad cur/B.2.batch bad/B.2.batch; report L bad/B.2.batch
 //	cur/B.batch cur/L.events sent-L                         | L was traced, M not                            | move cur/B.batch new/B.1.batch; report L new/B.1.batch
 //	cur/B.batch cur/L.events sent-L reported-M              | L was traced, M is done                        | report L cur/B.batch
+//	cur/B.batch cur/L.events sent-L joined-M-L              | M joined L                                     | report L cur/B.batch; report M cur/B.batch with L
 //	cur/B.batch reported-L                                  | L is done, M not tried                         | move cur/B.batch new/B.1.batch
 //	cur/B.batch reported-L reported-M                       | died before the last finish                    | remove cur/B.batch
 //	cur/B.batch cur/L.events sent-L reported-L reported-M   | the same, an unlink undone                     | remove cur/B.batch; remove cur/L.events

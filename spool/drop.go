@@ -49,11 +49,11 @@ func (s *Spool) drop(id ulid.ULID, data []byte) error {
 	file := fileName(id, 0, kindJob)
 	hidden := s.path("drop", "."+file)
 	// The runner reads it through the group that drop/ hands down.
-	if err := writeDurable(hidden, 0o640, data); err != nil {
+	if err := s.fs.write(hidden, 0o640, data); err != nil {
 		return err
 	}
-	if err := moveNew(hidden, s.path("drop", file)); err != nil {
-		return errors.Join(err, removeIfThere(hidden))
+	if err := s.fs.move(hidden, s.path("drop", file)); err != nil {
+		return errors.Join(err, s.fs.remove(hidden))
 	}
 	// A runner that has taken the file already made it durable in new/ first.
 	return s.sync("drop")

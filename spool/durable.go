@@ -32,7 +32,7 @@ func syncDir(path string) error {
 func (s *Spool) sync(dirs ...string) error {
 	var errs []error
 	for _, d := range dirs {
-		if err := syncDir(filepath.Join(s.dir, d)); err != nil {
+		if err := s.fs.syncDir(filepath.Join(s.dir, d)); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -50,6 +50,9 @@ func writeDurable(path string, mode uint32, data []byte) error {
 	_, err = f.Write(data)
 	if err == nil {
 		err = giveToOwner(f)
+		if mode&0o040 != 0 && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL)) {
+			err = nil // root of a container, who cannot: the group may read it
+		}
 	}
 	if err == nil && mode != 0o600 {
 		err = f.Chmod(fs.FileMode(mode)) // whatever the umask
@@ -102,14 +105,6 @@ func linkMove(from, to string) error {
 		return err
 	}
 	if err := os.Remove(from); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// removeIfThere removes a file that may be gone already.
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -43,6 +43,7 @@ type wireJob struct {
 	Interval string            `toml:"interval,omitempty"`
 	Rounds   int               `toml:"rounds,omitempty"`
 	MaxTTL   int               `toml:"max_ttl,omitempty"`
+	Coalesce *bool             `toml:"coalesce,omitempty"`
 	ID       string            `toml:"id,omitempty"`
 	Source   string            `toml:"source,omitempty"`
 	Accepted time.Time         `toml:"accepted,omitempty"`
@@ -60,6 +61,9 @@ func (j Job) wire() wireJob {
 	}
 	if j.Interval != 0 {
 		w.Interval = j.Interval.String()
+	}
+	if j.NoCoalesce {
+		w.Coalesce = new(bool)
 	}
 	if !isZeroID(j.ID) {
 		w.ID = j.ID.String()

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/oklog/ulid/v2"
 )
 
 // sortVisible drops the names that begin with a dot and sorts the others:
@@ -20,17 +20,11 @@ func sortVisible(names []string) []string {
 	return names
 }
 
-// readSmall reads a regular file of at most limit bytes, following no link.
-func readSmall(path string, limit int) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	data, err := readLimited(f, limit)
-	return data, errors.Join(err, f.Close())
-}
-
+// readLimited reads at most limit bytes; 0 is no limit.
 func readLimited(f *os.File, limit int) ([]byte, error) {
+	if limit == 0 {
+		return io.ReadAll(f)
+	}
 	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err == nil && len(data) > limit {
 		return nil, fmt.Errorf("%s: is longer than %d bytes", f.Name(), limit)
@@ -42,6 +36,24 @@ func readLimited(f *os.File, limit int) ([]byte, error) {
 // "Events"): that such a line is there is all that this package knows of
 // their content.
 const probePrefix = `{"e":"p",`
+
+// joinPrefix begins the line of another request that the trace serves too;
+// its ID follows.
+const joinPrefix = `{"e":"join","id":"`
+
+// joinsIn gives the IDs of the jobs that joined a trace.
+func joinsIn(data []byte) (ids []ulid.ULID) {
+	for len(data) > 0 {
+		line, rest, whole := bytes.Cut(data, []byte("\n"))
+		if text, ok := bytes.CutPrefix(line, []byte(joinPrefix)); ok && whole && len(text) > ulid.EncodedSize {
+			if id, ok := parseID(string(text[:ulid.EncodedSize])); ok {
+				ids = append(ids, id)
+			}
+		}
+		data = rest
+	}
+	return ids
+}
 
 // hasProbe says whether data holds at least one whole line of a probe. The
 // first byte of data must begin a line.
@@ -56,15 +68,21 @@ func hasProbe(data []byte) bool {
 	return false
 }
 
-// readEvents looks at an events file: was a probe sent, and does it end with
-// a whole line? A file that is not there has no probe and no torn line.
-func readEvents(path string) (sent, torn bool, err error) {
-	data, err := os.ReadFile(path)
+// eventsSeen is what this package wants to know of an events file.
+type eventsSeen struct {
+	sent   bool // it holds a probe
+	torn   bool // it does not end with a whole line
+	joined []ulid.ULID
+}
+
+// readEvents looks at an events file. One that is not there has nothing in it.
+func (s *Spool) readEvents(path string) (eventsSeen, error) {
+	data, err := s.fs.read(path, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, false, nil
+		return eventsSeen{}, nil
 	}
 	if err != nil {
-		return false, false, err
+		return eventsSeen{}, err
 	}
-	return hasProbe(data), len(data) > 0 && data[len(data)-1] != '\n', nil
+	return eventsSeen{hasProbe(data), len(data) > 0 && data[len(data)-1] != '\n', joinsIn(data)}, nil
 }

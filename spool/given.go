@@ -23,12 +23,12 @@ func (s *Spool) SubmitGiven(ctx context.Context, j Job, events []byte) error {
 		return fmt.Errorf("submit job %s with its events: it needs an ID and whole lines", j.ID)
 	}
 	path := s.path("cur", fileName(j.ID, 0, kindEvents))
-	err := writeNew(path, events)
+	err := s.fs.writeLoose(path, events)
 	if err != nil {
 		return fmt.Errorf("submit job %s with its events: %w", j.ID, explain(err))
 	}
 	if _, err := s.Submit(ctx, j); err != nil {
-		return errors.Join(err, removeIfThere(path))
+		return errors.Join(err, s.fs.remove(path))
 	}
 	return nil
 }
@@ -41,7 +41,7 @@ func writeNew(path string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, removeIfThere(path))
+		return errors.Join(err, os.Remove(path))
 	}
 	return nil
 }

@@ -28,31 +28,36 @@ func (q *Queue) openBatch(c copyOf, reported func(ulid.ULID) bool) error {
 		return err
 	}
 	hb := &heldBatch{id: b.id, file: c.File, attempts: c.attempts}
+	var open []*Claim
 	for i, l := range b.lines {
-		if held := q.held[l.id]; held != nil {
-			held.batch = hb
-			hb.left++
-			continue
-		}
-		if bad[l.id] || reported(l.id) {
+		if q.held[l.id] != nil || bad[l.id] || reported(l.id) {
 			continue
 		}
 		claim := &Claim{ID: l.id, Job: b.job(i), Attempt: c.attempts + 1, q: q, batch: hb}
 		if err := claim.adoptEvents(); err != nil {
 			return err
 		}
-		q.ready = append(q.ready, claim)
-		hb.left++
+		open = append(open, claim)
 	}
+	// Nothing fails from here on: the file may go only when every line of it
+	// has been counted and is over.
+	for _, l := range b.lines {
+		if held := q.held[l.id]; held != nil {
+			held.batch = hb
+			hb.left++
+		}
+	}
+	hb.left += len(open)
 	if hb.left == 0 {
-		return removeIfThere(q.s.path("cur", c.File))
+		return q.s.fs.remove(q.s.path("cur", c.File))
 	}
+	q.ready = append(q.ready, open...)
 	q.batches[hb.id] = hb
 	return nil
 }
 
 func (s *Spool) readBatch(n Name, id ulid.ULID) (*batch, error) {
-	data, err := readSmall(s.path(n.Dir, n.File), maxBatchBytes)
+	data, err := s.fs.read(s.path(n.Dir, n.File), maxBatchBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +87,9 @@ func (q *Queue) over(c *Claim, again bool) error {
 	delete(q.held, c.ID)
 	b := c.batch
 	if b == nil {
+		if !again {
+			q.senders.over(c.Job)
+		}
 		return nil
 	}
 	if again {
@@ -94,7 +102,7 @@ func (q *Queue) over(c *Claim, again bool) error {
 		return nil
 	}
 	delete(q.batches, b.id)
-	if err := removeIfThere(q.s.path("cur", b.file)); err != nil {
+	if err := q.s.fs.remove(q.s.path("cur", b.file)); err != nil {
 		return fmt.Errorf("remove batch %s, all its jobs are over: %w", b.id, err)
 	}
 	return nil
@@ -119,7 +127,7 @@ func (q *Queue) returnBatches() error {
 		if n >= MaxAttempts {
 			continue // recovery puts it into bad/ with its reason
 		}
-		errs = append(errs, moveNew(q.s.path("cur", b.file), q.s.path("new", fileName(b.id, n, kindBatch))))
+		errs = append(errs, q.s.fs.move(q.s.path("cur", b.file), q.s.path("new", fileName(b.id, n, kindBatch))))
 	}
 	q.ready = nil
 	return errors.Join(errs...)

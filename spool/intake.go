@@ -1,12 +1,9 @@
 package spool
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -15,9 +12,10 @@ import (
 )
 
 const (
-	// dropGrace is how long a file in drop/ that makes no sense may still be
-	// in the middle of being written. (Renaming it into place needs no grace.)
-	dropGrace = time.Second
+	// settleFor is how long a file in drop/ that was not renamed into place
+	// must have stood still before it is taken, unless the kernel says
+	// earlier that nobody has it open for writing.
+	settleFor = 2 * time.Second
 	// dropIDRange is how far the time of an ID that a stranger chose may be
 	// from now.
 	dropIDRange = 24 * time.Hour
@@ -27,6 +25,7 @@ const (
 // included, before it returns nil: a job must not be traced while a power cut
 // could bring its file in drop/ back.
 func (q *Queue) intake(reported func(ulid.ULID) bool) error {
+	q.more = false
 	names, err := q.s.list("drop")
 	if err != nil || len(names) == 0 {
 		return err
@@ -37,6 +36,7 @@ func (q *Queue) intake(reported func(ulid.ULID) bool) error {
 		}
 		return err
 	}
+	names = q.fairShare(names)
 	b := dropBatch{q: q, reported: reported, ids: map[ulid.ULID]bool{}}
 	for len(names) > 0 {
 		n := min(len(names), maxCommit)
@@ -58,20 +58,20 @@ type dropBatch struct {
 	ids      map[ulid.ULID]bool // given in this sweep
 	entries  []*entry
 	files    []*dropped // of the entries
-	remove   []*dropped // are in new/ since before a crash
+	remove   []*dropped // are in new/
+	discard  []*dropped // are not worth keeping
 	refused  bool
+	aside    int // files put into bad/
 }
 
-// dropped is one file as it was read.
+// dropped is one file of drop/.
 type dropped struct {
 	name string
-	fi   fs.FileInfo
-	stat *unix.Stat_t
-	data []byte
+	*foreign
 }
 
 func (b *dropBatch) takeIn(names []string) error {
-	b.entries, b.files, b.remove = nil, nil, nil
+	b.entries, b.files, b.remove, b.discard = nil, nil, nil, nil
 	moved := false
 	for _, name := range names {
 		d, why, err := b.read(name)
@@ -80,7 +80,7 @@ func (b *dropBatch) takeIn(names []string) error {
 		}
 		if err == nil && why != "" {
 			moved = true
-			err = b.refuse(name, d, why)
+			err = b.refuse(name, why)
 		}
 		if err != nil {
 			b.q.leave(name, err)
@@ -95,10 +95,16 @@ func (b *dropBatch) takeIn(names []string) error {
 			continue
 		}
 		b.remove = append(b.remove, b.files[i])
+		b.q.senders.took(b.files[i].stat.Uid)
 	}
 	for _, d := range b.remove {
-		if err := d.unlink(b.q.s.path("drop", d.name)); err != nil {
-			return err
+		if err := b.q.s.fs.removeSame(b.q.s.path("drop", d.name), d.foreign); err != nil {
+			return err // what was taken must not be claimed while it could come back
+		}
+	}
+	for _, d := range b.discard {
+		if err := b.q.s.fs.removeSame(b.q.s.path("drop", d.name), d.foreign); err != nil {
+			b.q.leave(d.name, err)
 		}
 	}
 	if len(b.remove) > 0 || moved {
@@ -112,64 +118,67 @@ func (q *Queue) leave(name string, err error) {
 	if q.left[name] {
 		return
 	}
-	if q.left == nil {
+	if q.left == nil || len(q.left) >= maxLeft {
 		q.left = map[string]bool{}
 	}
 	q.left[name] = true
 	q.s.note(Note{What: NoteLeft, File: "drop/" + oneLine(name), Text: explain(err).Error()})
 }
 
-// read opens what a stranger left without following links or waiting for a
-// FIFO's writer. why says what is wrong with it; nothing at all: not yet, or not any
-// more.
+// maxLeft bounds how many names are remembered as noted.
+const maxLeft = 10_000
+
+// read opens what a stranger left. why says what is wrong with it; nothing
+// at all: not yet, or not any more.
 func (b *dropBatch) read(name string) (d *dropped, why string, err error) {
-	f, err := os.OpenFile(b.q.s.path("drop", name), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	path := b.q.s.path("drop", name)
+	f, err := b.q.s.fs.foreign(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, "", nil
-	case errors.Is(err, unix.ELOOP):
-		return nil, "is a symbolic link: only regular files are taken", nil
-	case errors.Is(err, unix.ENXIO):
-		return nil, "is a socket: only regular files are taken", nil
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENXIO): // put there this very moment
+		return nil, "is no regular file", nil
 	case errors.Is(err, fs.ErrPermission):
+		if st, err := b.q.s.fs.lstat(path); err == nil && !b.quiet(time.Unix(st.Ctim.Unix())) {
+			return nil, "", nil // its sender may be about to open it to us
+		}
 		return nil, "may not be read: make it readable for the group before it gets its name (chmod g+r; files of mktemp are private)", nil
 	case err != nil:
 		return nil, "", err
 	}
-	d, why, err = b.readFile(name, f)
-	return d, why, errors.Join(err, f.Close())
-}
-
-func (b *dropBatch) readFile(name string, f *os.File) (*dropped, string, error) {
-	fi, err := f.Stat()
-	if err != nil {
-		return nil, "", err
+	d = &dropped{name, f}
+	if why := f.refused(); why != "" {
+		return d, why, nil
 	}
-	d := &dropped{name: name, fi: fi, stat: &unix.Stat_t{}}
-	if err := unix.Fstat(int(f.Fd()), d.stat); err != nil {
-		return nil, "", err
+	if !b.complete(d) {
+		return nil, "", nil
 	}
-	switch {
-	case !fi.Mode().IsRegular():
-		return d, fmt.Sprintf("is no regular file (%s)", fi.Mode().Type()), nil
-	case fi.Size() > MaxJobBytes:
-		return d, fmt.Sprintf("is %d bytes long: allowed are %d", fi.Size(), MaxJobBytes), nil
-	case d.stat.Nlink != 1:
-		if b.young(d) {
+	if f.stat.Nlink != 1 {
+		if !b.quiet(f.ctime()) {
 			return nil, "", nil // link and unlink of a careful sender
 		}
-		return d, fmt.Sprintf("has %d links: only files with one are taken", d.stat.Nlink), nil
-	}
-	if d.data, err = readLimited(f, MaxJobBytes); err != nil {
-		return nil, "", err
+		return d, fmt.Sprintf("has %d links: only files with one are taken", f.stat.Nlink), nil
 	}
 	return d, "", nil
 }
 
-func (d *dropped) ctime() time.Time { return time.Unix(d.stat.Ctim.Unix()) }
+// quiet says that nothing happened to a file for so long that its sender is
+// done with it. A time far in the future is of a clock that was set back.
+func (b *dropBatch) quiet(ctime time.Time) bool {
+	return b.q.s.now().Sub(ctime).Abs() >= settleFor
+}
 
-func (b *dropBatch) young(d *dropped) bool {
-	return b.q.s.now().Sub(d.ctime()).Abs() < dropGrace
+// complete says whether a file holds all that its sender means to write. A
+// rename changes the file itself and leaves its content's time behind: what
+// has such times was finished before it got its name. (A write within the
+// same tick of the kernel's coarse clock hides that.) What was written in
+// place is complete once nobody can write to it any more, or nobody did for a while.
+func (b *dropBatch) complete(d *dropped) bool {
+	if _, ours := idInName(d.name); ours {
+		return true // only our recipe makes such names, and it renames
+	}
+	mtime := time.Unix(d.stat.Mtim.Unix())
+	return d.writers == writersNone || d.writers == writersUnknown && d.ctime().After(mtime) || b.quiet(d.ctime())
 }
 
 // accept makes an entry of the file. The time of acceptance is the file's
@@ -178,7 +187,7 @@ func (b *dropBatch) accept(d *dropped) (why string, err error) {
 	s := b.q.s
 	j, ignored, err := DecodeForeign(oneLine(d.name), d.data)
 	if err != nil {
-		if b.young(d) {
+		if !b.quiet(d.ctime()) {
 			return "", nil
 		}
 		return err.Error(), nil
@@ -188,7 +197,7 @@ func (b *dropBatch) accept(d *dropped) (why string, err error) {
 	if j.Accepted.After(now) {
 		j.Accepted = now.Round(0)
 	}
-	j.Source, j.By = "drop", fmt.Sprintf("uid %d", d.stat.Uid)
+	j.Source, j.By = "drop", dropBy(d.stat.Uid)
 	id, chosen := idInName(d.name)
 	if !chosen {
 		id, j.SentAs = d.id(), oneLine(d.name)
@@ -236,78 +245,4 @@ func (b *dropBatch) known(j Job) (same, used bool, err error) {
 		}
 	}
 	return false, true, nil
-}
-
-// idInName takes an ID that the sender chose: the name is a ULID, alone or
-// before ".job" or ".toml".
-func idInName(name string) (ulid.ULID, bool) {
-	for _, end := range []string{".job", ".toml"} {
-		if rest, ok := strings.CutSuffix(name, end); ok {
-			name = rest
-			break
-		}
-	}
-	return parseID(name)
-}
-
-// id makes the ID of a file without one out of the file itself: taken in
-// again after a crash it gets the same, and is recognised.
-func (d *dropped) id() ulid.ULID {
-	h := sha256.New()
-	var num [24]byte
-	binary.BigEndian.PutUint64(num[0:], d.stat.Ino)
-	binary.BigEndian.PutUint64(num[8:], uint64(d.stat.Ctim.Sec))
-	binary.BigEndian.PutUint64(num[16:], uint64(d.stat.Ctim.Nsec))
-	h.Write(num[:])
-	h.Write([]byte(d.name + "\x00"))
-	h.Write(d.data)
-	var id ulid.ULID
-	copy(id[6:], h.Sum(nil))
-	// The time of a clock that is far off is not worth refusing the job.
-	if err := id.SetTime(uint64(max(0, d.ctime().UnixMilli()))); err != nil {
-		return id
-	}
-	return id
-}
-
-// unlink removes the file, unless its sender has put another in its place.
-func (d *dropped) unlink(path string) error {
-	there, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(there, d.fi) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return removeIfThere(path)
-}
-
-// refuse moves a file to bad/, under the ID in its name where that is free.
-func (b *dropBatch) refuse(name string, d *dropped, why string) error {
-	s := b.q.s
-	id, chosen := idInName(name)
-	if chosen {
-		p, err := s.whereAfterDrop(id)
-		if err != nil {
-			return err
-		}
-		chosen = p.State == StateUnknown && !b.ids[id] && !b.reported(id)
-	}
-	if !chosen {
-		var err error
-		if id, err = s.newID(); err != nil {
-			return err
-		}
-	}
-	text := fmt.Sprintf("drop/%s %s", oneLine(name), why)
-	if d != nil {
-		text += fmt.Sprintf(" (from uid %d)", d.stat.Uid)
-	}
-	as := fileName(id, 0, kindForeign)
-	if err := s.toBad("drop", name, as, text); err != nil {
-		return err
-	}
-	b.refused = true
-	s.note(Note{What: NoteBad, ID: id, File: "bad/" + as, Text: text})
-	return nil
 }

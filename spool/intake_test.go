@@ -1,6 +1,7 @@
 package spool_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -75,10 +76,23 @@ func TestIntakeRefuses(t *testing.T) {
 		"too long":        {"x", write("# " + strings.Repeat("x", 1<<16)), "*.foreign", "is 65538 bytes long"},
 		"symbolic link": {"x", func(t *testing.T, path string) error {
 			return os.Symlink("/etc/hostname", path)
-		}, "*.foreign", "is a symbolic link"},
-		"FIFO":      {"x", func(t *testing.T, path string) error { return unix.Mkfifo(path, 0o644) }, "*.foreign", "is no regular file (p"},
-		"directory": {"x", func(t *testing.T, path string) error { return os.Mkdir(path, 0o755) }, "*.foreign", "is no regular file (d"},
-		"socket":    {"x", func(t *testing.T, path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o644, 0) }, "*.foreign", "is a socket"},
+		}, "*.foreign", "is no regular file (a symbolic link)"},
+		"FIFO":      {"x", func(t *testing.T, path string) error { return unix.Mkfifo(path, 0o644) }, "*.foreign", "is no regular file (a FIFO)"},
+		"directory": {"x", func(t *testing.T, path string) error { return os.Mkdir(path, 0o755) }, "*.foreign", "is no regular file (a directory)"},
+		"socket":    {"x", func(t *testing.T, path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o644, 0) }, "*.foreign", "is no regular file (a socket)"},
+		"device": {"x", func(t *testing.T, path string) error {
+			err := unix.Mknod(path, unix.S_IFCHR|0o644, int(unix.Mkdev(1, 3)))
+			if errors.Is(err, unix.EPERM) {
+				t.Skip("needs the right to make devices")
+			}
+			return err
+		}, "*.foreign", "is no regular file (a device)"},
+		"4 GiB of nothing": {"x", func(t *testing.T, path string) error {
+			if err := os.WriteFile(path, []byte(good), 0o644); err != nil {
+				return err
+			}
+			return os.Truncate(path, 4<<30)
+		}, "*.foreign", "is 4294967296 bytes long"},
 		"second link": {"x", func(t *testing.T, path string) error {
 			other := filepath.Join(filepath.Dir(path), "..", "other")
 			if err := os.WriteFile(other, []byte(good), 0o644); err != nil {

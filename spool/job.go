@@ -33,6 +33,10 @@ type Job struct {
 	MaxTTL   int // 0 is absent
 	Tags     map[string]string
 
+	// NoCoalesce asks for a trace of its own even while another to the same
+	// target runs (key coalesce = false).
+	NoCoalesce bool
+
 	// Added by mtrq, ignored in files from strangers.
 	ID       ulid.ULID
 	Source   string    // "cli", "http", "drop", "watchdog", "node"

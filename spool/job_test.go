@@ -35,7 +35,7 @@ func TestDecodeJobOfTheDocs(t *testing.T) {
 	}
 	want := spool.Job{
 		Target: "203.0.113.7", Reason: "loss over 20 %", Event: "zabbix-481516",
-		Protocol: "udp", Port: 33434, Size: 64, Family: "4", Interval: time.Second, Rounds: 20, MaxTTL: 30,
+		Protocol: "udp", Port: 33434, Size: 64, Family: "4", Interval: time.Second, Rounds: 20, MaxTTL: 30, NoCoalesce: true,
 		ID: ulid.MustParse("01KAR1ABTB5H2ZJ0Q4V7W8X9YZ"), Source: "http",
 		Accepted: time.Date(2026, 11, 23, 14, 5, 32, 123456000, time.FixedZone("", 8*3600)),
 		By:       "192.0.2.10", SentAs: "gz-edge.toml",
@@ -86,6 +86,7 @@ func TestDecodeJobFaults(t *testing.T) {
 		"IPv6 too small":        {"target = \"2001:db8::1\"\nsize = 47\n", []string{"x.job:2: size: 47 is out of range: allowed is 48-9000"}},
 		"family of the other":   {"target = \"2001:db8::1\"\nfamily = \"4\"\n", []string{`x.job:2: family: "4" does not fit the address 2001:db8::1`}},
 		"interval as number":    {"target = \"192.0.2.1\"\ninterval = 1\n", []string{`x.job:2: interval: is an integer: write a duration in quotes, "1s"`}},
+		"coalesce in quotes":    {"target = \"192.0.2.1\"\ncoalesce = \"no\"\n", []string{"x.job:2: coalesce: is a string: write true or false, without quotes"}},
 		"empty word":            {"target = \"192.0.2.1\"\nprotocol = \"\"\n", []string{"x.job:2: protocol: is empty"}},
 		"too long":              {"# " + strings.Repeat("x", spool.MaxJobBytes), []string{"x.job: is 65538 bytes long: allowed are 65536"}},
 		"number beyond int":     {"target = \"192.0.2.1\"\nrounds = 9223372036854775807\n", []string{"x.job:2: rounds: 9223372036854775807 is out of range"}},

@@ -30,6 +30,9 @@ type Queue struct {
 	ready     []*Claim                 // lines of claimed batches, not yet handed out
 	batches   map[ulid.ULID]*heldBatch // batch files in cur/
 	left      map[string]bool          // files in drop/ that could not be taken, noted once
+	senders   senders
+	waiting   waiting
+	more      bool // the last sweep of drop/ left some for the next
 	closed    bool
 }
 

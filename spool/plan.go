@@ -10,9 +10,10 @@ import (
 // A Listing is all that recovery decides by.
 type Listing struct {
 	Files    []Found
-	Batches  map[Name][]ulid.ULID // the jobs of each batch file; one that is missing here cannot be read
-	Sent     map[ulid.ULID]bool   // the events in cur/ hold a whole line of a probe
-	Reported map[ulid.ULID]bool   // the archive has the report
+	Batches  map[Name][]ulid.ULID    // the jobs of each batch file; one that is missing here cannot be read
+	Sent     map[ulid.ULID]bool      // the events in cur/ hold a whole line of a probe
+	Reported map[ulid.ULID]bool      // the archive has the report
+	Joined   map[ulid.ULID]ulid.ULID // the events of the second say that its trace serves the first, too
 }
 
 // Found is one file of tmp/, new/, cur/ or bad/.
@@ -27,8 +28,9 @@ type Action struct {
 	Do     Verb
 	ID     ulid.ULID // of the job or batch
 	File   Name
-	To     Name   // of Move
-	Reason string // of Move to bad/ and Explain; why, of Remove
+	To     Name      // of Move
+	With   ulid.ULID // of Report: the job in whose report it is named; zero: its own
+	Reason string    // of Move to bad/ and Explain; why, of Remove
 }
 
 // Verb is what to do with a file.
@@ -45,8 +47,16 @@ const (
 // the table in the package documentation. It looks at nothing but l. What
 // needs nothing done gets no action.
 func Plan(l Listing) []Action {
-	p := planner{l: l, groups: map[ulid.ULID]*group{}, inBatch: map[ulid.ULID]bool{}}
+	p := planner{
+		l: l, groups: map[ulid.ULID]*group{}, inBatch: map[ulid.ULID]bool{}, coming: map[Name]bool{},
+		batchOf: map[ulid.ULID]bool{},
+	}
 	p.sort()
+	for _, ids := range l.Batches {
+		for _, id := range ids {
+			p.batchOf[id] = true
+		}
+	}
 	for _, id := range p.order {
 		if g := p.groups[id]; g.has(kindBatch) {
 			p.batch(id, g)
@@ -90,10 +100,17 @@ type planner struct {
 	groups  map[ulid.ULID]*group
 	order   []ulid.ULID
 	inBatch map[ulid.ULID]bool
+	batchOf map[ulid.ULID]bool // is a line of a batch
+	coming  map[Name]bool      // what actions move into bad/
 	actions []Action
 }
 
-func (p *planner) do(a Action) { p.actions = append(p.actions, a) }
+func (p *planner) do(a Action) {
+	p.actions = append(p.actions, a)
+	if a.Do == Move && a.To.Dir == "bad" {
+		p.coming[a.To] = true
+	}
+}
 
 func (p *planner) remove(id ulid.ULID, n Name, why string) {
 	p.do(Action{Do: Remove, ID: id, File: n, Reason: why})
@@ -157,7 +174,9 @@ func (p *planner) job(id ulid.ULID, g *group) {
 	switch {
 	case len(g.bad) > 0:
 		p.removeAll(id, g.cur, g.new)
-		if g.events && !g.badEvents {
+		if g.events && g.badEvents {
+			p.remove(id, eventsName(id), "are in bad/ too")
+		} else if g.events {
 			p.do(Action{Do: Move, ID: id, File: eventsName(id), To: Name{"bad", fileName(id, 0, kindEvents)}})
 		}
 	case p.l.Reported[id]:
@@ -165,7 +184,7 @@ func (p *planner) job(id ulid.ULID, g *group) {
 		p.removeAll(id, g.cur, g.new)
 	case len(g.cur) == 0 && len(g.new) == 0:
 		p.eventsAlone(id, g)
-	case p.l.Sent[id]:
+	case p.l.Sent[id] || p.served(id):
 		p.interrupted(id, g)
 	default:
 		p.removeEvents(id, g)
@@ -182,7 +201,25 @@ func (p *planner) interrupted(id ulid.ULID, g *group) {
 		p.do(Action{Do: Move, ID: id, File: keep.Name, To: at})
 	}
 	p.removeAll(id, rest)
-	p.do(Action{Do: Report, ID: id, File: at})
+	p.do(Action{Do: Report, ID: id, File: at, With: p.with(id)})
+}
+
+// served says that a job without events of its own joined a trace that is to
+// be reported: one report answers both.
+func (p *planner) served(id ulid.ULID) bool { return !isZeroID(p.with(id)) }
+
+// with is the job whose report is to name this one, too.
+func (p *planner) with(id ulid.ULID) ulid.ULID {
+	by, ok := p.l.Joined[id]
+	if !ok || p.l.Sent[id] || !p.l.Sent[by] || p.l.Reported[by] {
+		return ulid.ULID{}
+	}
+	g := p.groups[by]
+	own := len(g.new)+len(g.cur) > 0 && len(g.bad) == 0
+	if own || p.batchOf[by] && len(g.bad) == 0 {
+		return by
+	}
+	return ulid.ULID{}
 }
 
 // again puts what was claimed back into new/, or into bad/ after the last
@@ -237,6 +274,8 @@ func (p *planner) removeEvents(id ulid.ULID, g *group) {
 func (p *planner) eventsAlone(id ulid.ULID, g *group) {
 	switch {
 	case !g.events || p.inBatch[id]:
+	case g.badEvents:
+		p.remove(id, eventsName(id), "are in bad/ too")
 	case p.l.Sent[id]:
 		p.do(Action{Do: Move, ID: id, File: eventsName(id), To: Name{"bad", fileName(id, 0, kindEvents)},
 			Reason: "events of a trace without their job"})
@@ -261,7 +300,7 @@ func (p *planner) rest(id ulid.ULID, g *group) {
 	for _, r := range g.reasons {
 		of := r.File[:len(r.File)-len(".reason")]
 		inBad := slices.ContainsFunc(g.bad, func(c copyOf) bool { return c.File == of })
-		if !inBad && !(g.badEvents && of == fileName(id, 0, kindEvents)) {
+		if !inBad && !(g.badEvents && of == fileName(id, 0, kindEvents)) && !p.coming[Name{"bad", of}] {
 			p.remove(id, r, "its file is not in bad/")
 		}
 	}

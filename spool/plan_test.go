@@ -71,13 +71,16 @@ func short(s string) string {
 // listing reads the first column: files, each perhaps "fresh", then facts.
 func listing(found string) spool.Listing {
 	ids := letters()
-	l := spool.Listing{Sent: map[ulid.ULID]bool{}, Reported: map[ulid.ULID]bool{}, Batches: map[spool.Name][]ulid.ULID{}}
+	l := spool.Listing{Sent: map[ulid.ULID]bool{}, Reported: map[ulid.ULID]bool{}, Batches: map[spool.Name][]ulid.ULID{}, Joined: map[ulid.ULID]ulid.ULID{}}
 	unreadable := strings.Contains(found, "unreadable-B")
 	for _, word := range strings.Fields(found) {
 		fact, letter, _ := strings.Cut(word, "-")
 		switch {
 		case word == "fresh":
 			l.Files[len(l.Files)-1].Fresh = true
+		case fact == "joined":
+			m, l2, _ := strings.Cut(letter, "-")
+			l.Joined[ids[m]] = ids[l2]
 		case fact == "sent":
 			l.Sent[ids[letter]] = true
 		case fact == "reported":
@@ -99,6 +102,8 @@ func inTableWords(actions []spool.Action) string {
 	var words []string
 	for _, a := range actions {
 		switch {
+		case a.Do == spool.Report && a.With != ulid.ULID{}:
+			words = append(words, fmt.Sprintf("report %s %s with %s", a.ID, a.File, a.With))
 		case a.Do == spool.Report:
 			words = append(words, fmt.Sprintf("report %s %s", a.ID, a.File))
 		case a.Do == spool.Move && a.To.Dir == "bad" && a.Reason != "":
@@ -167,7 +172,7 @@ func apply(l spool.Listing, actions []spool.Action) spool.Listing {
 	for _, f := range l.Files {
 		files[f.Name] = f
 	}
-	out := spool.Listing{Sent: maps.Clone(l.Sent), Reported: l.Reported, Batches: maps.Clone(l.Batches)}
+	out := spool.Listing{Sent: maps.Clone(l.Sent), Reported: l.Reported, Batches: maps.Clone(l.Batches), Joined: maps.Clone(l.Joined)}
 	for _, a := range actions {
 		switch a.Do {
 		case spool.Remove:
@@ -189,6 +194,12 @@ func apply(l spool.Listing, actions []spool.Action) spool.Listing {
 				out.Batches[a.To] = ids
 				delete(out.Batches, a.File)
 			}
+		}
+	}
+	for m, l2 := range out.Joined { // the events that say so may be gone
+		if _, ok := files[spool.Name{Dir: "cur", File: l2.String() + ".events"}]; !ok {
+			delete(out.Joined, m)
+			out.Sent[l2] = false
 		}
 	}
 	for n, f := range files {

@@ -58,7 +58,7 @@ func (p *planner) lines(ids []ulid.ULID) linesFound {
 			// It has files of its own, planned for under its own ID.
 		case p.l.Reported[id]:
 			// Its events go with the group of its own ID.
-		case p.l.Sent[id]:
+		case p.l.Sent[id] || p.served(id):
 			f.sent = append(f.sent, id)
 		default:
 			p.removeEvents(id, g)
@@ -70,6 +70,6 @@ func (p *planner) lines(ids []ulid.ULID) linesFound {
 
 func (p *planner) reportLines(f linesFound, in Name) {
 	for _, id := range f.sent {
-		p.do(Action{Do: Report, ID: id, File: in})
+		p.do(Action{Do: Report, ID: id, File: in, With: p.with(id)})
 	}
 }

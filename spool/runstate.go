@@ -28,6 +28,7 @@ type RunState struct {
 	Counters   RunCounts `json:"counters"`
 	LatenessMS *Lateness `json:"lateness_ms,omitempty"` // nil before the first probe
 	Pool       RunPool   `json:"pool"`
+	Spool      RunSpool  `json:"spool"`
 	Health     []Health  `json:"health"`
 }
 
@@ -38,12 +39,14 @@ type RunJobs struct {
 	FirstLook int `json:"first_look"`
 	Waiting   int `json:"waiting"`
 	LongLook  int `json:"long_look"`
+	Joined    int `json:"joined"` // served by the trace of another job
 }
 
 // RunCounts count since Started.
 type RunCounts struct {
 	Claimed        int `json:"claimed"`
 	Reported       int `json:"reported"`
+	Coalesced      int `json:"coalesced"` // answered by the report of another job
 	Interrupted    int `json:"interrupted"`
 	Returned       int `json:"returned"`
 	Bad            int `json:"bad"`
@@ -69,6 +72,12 @@ type RunPool struct {
 	Restarts  int      `json:"restarts"`
 	Version   string   `json:"version,omitempty"`
 	Features  []string `json:"features,omitempty"`
+}
+
+// RunSpool is how the spool is.
+type RunSpool struct {
+	Watching Watching `json:"watching"`
+	Soon     string   `json:"soon,omitempty"` // it will be full soon: what to do
 }
 
 // Health is one thing that is well or not, and what to do.

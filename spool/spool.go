@@ -24,8 +24,11 @@ const DropGroup = "mtrq-drop"
 type Spool struct {
 	dir       string
 	opt       Options
+	fs        fsys
+	parallel  int // files of one commit that are written at the same time
 	ids       idSource
 	committer committer
+	watching  watchBook
 }
 
 // Options are what a Spool needs to know beside its directory. The zero
@@ -59,6 +62,7 @@ const (
 	NoteBad     NoteKind = "bad"     // moved to bad/
 	NoteIgnored NoteKind = "ignored" // keys in a foreign file that only mtrq may set
 	NoteRemoved NoteKind = "removed" // a second copy of a job, or of one already reported
+	NoteWatch   NoteKind = "watch"   // how new jobs are noticed; of no file
 	NoteLeft    NoteKind = "left"    // could not be taken or moved; still where it was
 )
 
@@ -75,7 +79,7 @@ func Open(dir string, opt Options) (*Spool, error) {
 	if err := os.MkdirAll(abs, 0o755); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	s := &Spool{dir: abs, opt: opt}
+	s := &Spool{dir: abs, opt: opt, fs: disk{}, parallel: parallelSyncs}
 	made := false
 	for _, d := range layout() {
 		ok, err := makeDir(filepath.Join(abs, d.name), d.mode, d.group)
@@ -153,6 +157,11 @@ func makeDir(path string, mode uint32, group bool) (bool, error) {
 	// After the change of group, which may take the set-group-ID bit away.
 	if err := unix.Chmod(path, mode); err != nil {
 		return false, &fs.PathError{Op: "chmod", Path: path, Err: err}
+	}
+	if group {
+		if err := openToOwner(path); err != nil {
+			return false, err
+		}
 	}
 	return true, nil
 }

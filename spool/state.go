@@ -66,7 +66,7 @@ func (s *Spool) ReadState(name string) ([]byte, error) {
 func (s *Spool) RemoveState(name string) error {
 	path, err := s.statePath(name)
 	if err == nil {
-		err = removeIfThere(path)
+		err = s.fs.remove(path)
 	}
 	if err != nil {
 		return fmt.Errorf("remove state %s: %w", name, err)

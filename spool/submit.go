@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 
 	"github.com/oklog/ulid/v2"
@@ -138,20 +137,20 @@ func (c *committer) round(commit func([]*entry)) {
 // commit makes a group durable in new/: every file written, synced and
 // closed in tmp/, then renamed, then one sync of each directory for all.
 func (s *Spool) commit(group []*entry) {
-	inParallel(len(group), parallelSyncs, func(i int) {
+	inParallel(len(group), s.parallel, func(i int) {
 		e := group[i]
 		if e.file == "" {
 			e.file = fileName(e.id, 0, kindJob)
 		}
-		e.err = writeDurable(s.path("tmp", e.file), 0o600, e.data)
+		e.err = s.fs.write(s.path("tmp", e.file), 0o600, e.data)
 	})
 	moved := 0
 	for _, e := range group {
 		if e.err != nil {
 			continue
 		}
-		if e.err = moveNew(s.path("tmp", e.file), s.path("new", e.file)); e.err != nil {
-			e.err = errors.Join(e.err, removeIfThere(s.path("tmp", e.file)))
+		if e.err = s.fs.move(s.path("tmp", e.file), s.path("new", e.file)); e.err != nil {
+			e.err = errors.Join(e.err, s.fs.remove(s.path("tmp", e.file)))
 			continue
 		}
 		moved++
@@ -169,7 +168,7 @@ func (s *Spool) commit(group []*entry) {
 	// Not durable, so not accepted: taken back as far as that can be done.
 	for _, e := range group {
 		if e.err == nil {
-			e.err = errors.Join(err, removeIfThere(s.path("new", e.file)))
+			e.err = errors.Join(err, s.fs.remove(s.path("new", e.file)))
 		}
 	}
 }
@@ -183,7 +182,7 @@ func (s *Spool) followClaims(group []*entry) error {
 		if e.err != nil {
 			continue
 		}
-		if _, err := os.Lstat(s.path("new", e.file)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := s.fs.lstat(s.path("new", e.file)); errors.Is(err, fs.ErrNotExist) {
 			return s.sync("cur", "new", "bad")
 		} else if err != nil {
 			return err

@@ -106,3 +106,6 @@ func command(t *testing.T, name string, args ...string) {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
 }
+
+// TestTortureJunk floods drop/ with 100,000 files that are no jobs.
+func TestTortureJunk(t *testing.T) { junk(t, 100_000) }

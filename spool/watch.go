@@ -2,6 +2,7 @@ package spool
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -12,9 +13,9 @@ import (
 const (
 	scanEvery = 30 * time.Second // with a watcher: what was missed is found now
 	pollEvery = 2 * time.Second  // without one
-	// lookAgain is when a file in drop/ that was still being written is past its
-	// grace.
-	lookAgain = dropGrace + 200*time.Millisecond
+	// lookAgain is when a file in drop/ that was still being written has
+	// settled.
+	lookAgain = settleFor + 200*time.Millisecond
 )
 
 // Watch sends to hints, without waiting for a reader, whenever it is worth
@@ -36,6 +37,7 @@ type watching struct {
 	hints             chan<- struct{}
 	scan, poll, again time.Duration
 	local             func() bool // inotify hears of what other machines do, too
+	stall             func()      // tests stop here before each event; nil: go on
 }
 
 func (w *watching) hint() {
@@ -47,12 +49,16 @@ func (w *watching) hint() {
 
 func (w *watching) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		fw := w.start()
+		fw, why := w.start()
+		w.s.watching.set(w.s, why)
 		w.hint() // what came before the watch, or since it was lost
 		if fw != nil {
 			w.listen(ctx, fw)
 			// Nothing depends on how closing ends: the descriptor is gone.
 			_ = fw.Close()
+			if ctx.Err() == nil {
+				w.s.watching.lost()
+			}
 			continue
 		}
 		select {
@@ -62,22 +68,22 @@ func (w *watching) run(ctx context.Context) {
 	}
 }
 
-// start gives a watcher on new/ and drop/, or nil where there can be none now.
-func (w *watching) start() *fsnotify.Watcher {
+// start gives a watcher on new/ and drop/, or why there can be none now.
+func (w *watching) start() (fw *fsnotify.Watcher, why string) {
 	if !w.local() {
-		return nil
+		return nil, "the spool is on a network filesystem, where inotify does not hear of other machines"
 	}
 	fw, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil
+		return nil, fmt.Sprintf("no inotify instance (%s): raise fs.inotify.max_user_instances", err)
 	}
 	for _, dir := range []string{"new", "drop"} {
 		if err := fw.Add(w.s.path(dir, "")); err != nil {
 			_ = fw.Close()
-			return nil
+			return nil, fmt.Sprintf("%s/ cannot be watched: %s", dir, err)
 		}
 	}
-	return fw
+	return fw, ""
 }
 
 // listen turns events into hints until the watch is lost or ctx ends.
@@ -88,6 +94,9 @@ func (w *watching) listen(ctx context.Context, fw *fsnotify.Watcher) {
 	defer again.Stop()
 	newDir, dropDir := w.s.path("new", ""), w.s.path("drop", "")
 	for {
+		if w.stall != nil {
+			w.stall()
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -108,12 +117,13 @@ func (w *watching) listen(ctx context.Context, fw *fsnotify.Watcher) {
 				again.Reset(w.again)
 			}
 			w.hint()
-		case _, ok := <-fw.Errors:
+		case err, ok := <-fw.Errors:
 			// Overflow: an unknown set of events is lost, so look now; of other
 			// errors nothing better is known.
 			if !ok {
 				return
 			}
+			w.s.watching.failed(w.s, err)
 			w.hint()
 		case <-again.C:
 			w.hint()
@@ -137,10 +147,16 @@ func (s *Spool) isLocal() bool {
 	if err := unix.Statfs(s.dir, &st); err != nil {
 		return false
 	}
-	switch uint32(st.Type) {
+	return !isNetwork(uint32(st.Type))
+}
+
+// isNetwork knows the filesystems, by statfs's magic number, in which others
+// can write without this kernel's knowing.
+func isNetwork(magic uint32) bool {
+	switch magic {
 	case unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
 		unix.FUSE_SUPER_MAGIC, unix.V9FS_MAGIC, unix.CEPH_SUPER_MAGIC, unix.AFS_SUPER_MAGIC, unix.CODA_SUPER_MAGIC:
-		return false
+		return true
 	}
-	return true
+	return false
 }

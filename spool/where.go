@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -95,7 +94,7 @@ func (s *Spool) whereOnce(id ulid.ULID, drop bool) (Place, error) {
 
 // placeOf describes a file of the spool, if it is there.
 func (s *Spool) placeOf(dir, file string, state State, id ulid.ULID) (Place, bool, error) {
-	_, err := os.Lstat(s.path(dir, file))
+	_, err := s.fs.lstat(s.path(dir, file))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Place{}, false, nil
 	}
@@ -111,7 +110,7 @@ func (s *Spool) placeOf(dir, file string, state State, id ulid.ULID) (Place, boo
 		}
 	case StateBad:
 		p.Events = s.eventsIfAny("bad", id)
-		reason, err := os.ReadFile(s.path("bad", file+".reason"))
+		reason, err := s.fs.read(s.path("bad", file+".reason"), 0)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return Place{}, false, err
 		}
@@ -122,7 +121,7 @@ func (s *Spool) placeOf(dir, file string, state State, id ulid.ULID) (Place, boo
 
 func (s *Spool) eventsIfAny(dir string, id ulid.ULID) string {
 	path := s.path(dir, fileName(id, 0, kindEvents))
-	if _, err := os.Lstat(path); err != nil {
+	if _, err := s.fs.lstat(path); err != nil {
 		return ""
 	}
 	return path
@@ -139,7 +138,7 @@ func (s *Spool) batchOf(dir string, state State, id ulid.ULID) (Place, bool, err
 		if !ok || b.kind != kindBatch || b.reason || b.id.Time() != id.Time() {
 			continue
 		}
-		data, err := readSmall(s.path(dir, file), maxBatchBytes)
+		data, err := s.fs.read(s.path(dir, file), maxBatchBytes)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // moved on meanwhile
 		}
@@ -175,12 +174,8 @@ func lineOf(data []byte, batch, id ulid.ULID) Job {
 // list gives the names in a directory of the spool, sorted, without those
 // that begin with a dot.
 func (s *Spool) list(dir string) ([]string, error) {
-	d, err := os.Open(s.path(dir, ""))
+	names, err := s.fs.list(s.path(dir, ""))
 	if err != nil {
-		return nil, err
-	}
-	names, err := d.Readdirnames(-1)
-	if err = errors.Join(err, d.Close()); err != nil {
 		return nil, err
 	}
 	return sortVisible(names), nil

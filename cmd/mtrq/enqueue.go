@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -30,6 +28,10 @@ named in exactly one report in the end. Nobody has to be running: the job waits.
    mtrq enqueue 203.0.113.7 --reason "customer complaint" --tag circuit=GZ-2231
    mtrq enqueue --wait 203.0.113.7        show the trace live, print the report
    mtrq enqueue - < targets.txt           hundreds at once, one fsync
+   watcher | mtrq enqueue -               each as it comes, its ID as soon as it is durable
+
+A trace that runs to the same target serves yours too, with a fresh first look if its
+last is older than 2 s; --no-coalesce asks for one of your own.
 
 A target that is not valid is named with its line; the others are accepted, and
 the exit code is 65. With --wait it is 0 whatever the trace shows.`,
@@ -46,6 +48,7 @@ the exit code is 65. With --wait it is 0 whatever the trace shows.`,
 			&cli.BoolFlag{Name: "6", Usage: "take a name's IPv6 address", DisableDefaultText: true},
 			&cli.IntFlag{Name: "rounds", Usage: "exactly so many rounds in place of the stop rule", DefaultText: "none: the stop rule"},
 			&cli.DurationFlag{Name: "interval", Usage: "between rounds, 100ms to 60s", DefaultText: "[trace] interval"},
+			&cli.BoolFlag{Name: "no-coalesce", Usage: "a trace of its own, even while another to the same target runs", DisableDefaultText: true},
 			&cli.IntFlag{Name: "max-ttl", Usage: "highest TTL asked, 1-64", DefaultText: "[trace] max_ttl"},
 		},
 		Action: enqueue,
@@ -57,44 +60,28 @@ func enqueue(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	lines, err := targetsOf(c)
-	if err != nil {
-		return err
+	if !c.Args().Present() {
+		return fail(exitUsage, errors.New("no target given"), "mtrq enqueue 203.0.113.7, or mtrq enqueue - to read targets from standard input")
 	}
 	cfg, err := load(c)
 	if err != nil {
 		return err
 	}
-	good, bad := sift(job, lines)
-	for _, b := range bad {
-		fmt.Fprintf(c.App.ErrWriter, "mtrq: error: %s\n", b)
+	e := enqueuing{c: c, cfg: cfg, job: job}
+	if err := eachGroup(c, e.group); err != nil {
+		return e.soFar(err)
 	}
-	var ids []ulid.ULID
-	if len(good) > 0 {
-		sp, err := openSpool(cfg, nil)
-		if err != nil {
+	if c.Bool("wait") && len(e.ids) > 0 {
+		if err := waitAll(c, cfg, e.spool, e.ids); err != nil {
 			return err
 		}
-		if ids, err = submit(c.Context, sp, job, good); err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if !c.Bool("wait") {
-				fmt.Fprintln(c.App.Writer, id)
-			}
-		}
-		if c.Bool("wait") {
-			if err := waitAll(c, cfg, sp, ids); err != nil {
-				return err
-			}
-		}
 	}
-	if len(bad) > 0 {
+	if e.bad > 0 {
 		others := "the others were accepted"
-		if len(good) == 0 {
+		if e.bad == e.all {
 			others = "nothing was accepted"
 		}
-		return fail(exitData, fmt.Errorf("%d of %d targets are not valid; %s", len(bad), len(lines), others),
+		return fail(exitData, fmt.Errorf("%d of %d targets are not valid; %s", e.bad, e.all, others),
 			"a target is an IP address or a host name, without port, slash or spaces")
 	}
 	return nil
@@ -107,6 +94,7 @@ func jobOf(c *cli.Context) (spool.Job, error) {
 		Reason: c.String("reason"), Event: c.String("event"),
 		Protocol: c.String("protocol"), Port: c.Int("port"), Size: c.Int("size"), TOS: c.Int("tos"),
 		Rounds: c.Int("rounds"), Interval: c.Duration("interval"), MaxTTL: c.Int("max-ttl"),
+		NoCoalesce: c.Bool("no-coalesce"),
 	}
 	switch {
 	case c.Bool("4") && c.Bool("6"):
@@ -139,61 +127,6 @@ func jobOf(c *cli.Context) (spool.Job, error) {
 		return j, fail(exitUsage, err, "mtrq enqueue --help lists what is allowed")
 	}
 	return j, nil
-}
-
-// line is a target and where it stood.
-type line struct {
-	where  string
-	target string
-}
-
-func targetsOf(c *cli.Context) ([]line, error) {
-	args := c.Args().Slice()
-	if len(args) == 0 {
-		return nil, fail(exitUsage, errors.New("no target given"), "mtrq enqueue 203.0.113.7, or mtrq enqueue - to read targets from standard input")
-	}
-	var out []line
-	for i, a := range args {
-		if a != "-" {
-			out = append(out, line{fmt.Sprintf("argument %d", i+1), a})
-			continue
-		}
-		lines, err := readLines(c.App.Reader)
-		if err != nil {
-			return nil, fail(exitIO, fmt.Errorf("read targets from standard input: %w", err), "")
-		}
-		if len(lines) == 0 {
-			fmt.Fprintln(c.App.ErrWriter, "mtrq: standard input held no target")
-		}
-		out = append(out, lines...)
-	}
-	return out, nil
-}
-
-// readLines reads targets, one a line. Of a line too long for any target
-// the beginning is kept, which is as wrong.
-func readLines(r io.Reader) (out []line, err error) {
-	in := bufio.NewReaderSize(r, 4096)
-	for n := 1; ; n++ {
-		raw, long, err := in.ReadLine()
-		text := string(raw)
-		for long && err == nil {
-			_, long, err = in.ReadLine()
-		}
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if n == 1 {
-			text = strings.TrimPrefix(text, "\ufeff") // some editors' mark of UTF-8
-		}
-		text, _, _ = strings.Cut(text, "#")
-		if text = strings.TrimSpace(text); text != "" {
-			out = append(out, line{fmt.Sprintf("line %d", n), text})
-		}
-	}
 }
 
 // sift parts the valid targets from the others, which it describes.

@@ -94,6 +94,8 @@ func classify(err error) (code int, hint string) {
 		return exitData, "give more of the ID"
 	case errors.Is(err, spool.ErrBusy):
 		return exitTryAgain, "stop the other mtrq run, or give this one its own --spool"
+	case errors.Is(err, archive.ErrBusy):
+		return exitTryAgain, "wait for the other prune, reindex or verify --repair"
 	case errors.Is(err, spool.ErrFull):
 		return exitCantCreate, "free space, or lower [spool] reserve_bytes and reserve_inodes"
 	case errors.As(err, &job):

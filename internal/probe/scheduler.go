@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,6 +60,8 @@ type Scheduler struct {
 	inbox      inbox
 	streams    *streams
 	successors successors
+
+	newMaxPPS atomic.Int64 // to be used from now on; 0: no change
 
 	statsMu sync.Mutex
 	stats   Stats // as published
@@ -155,6 +158,9 @@ func (s *Scheduler) Beyond(router netip.Addr) { s.streams.beyond(router) }
 // how many were answered. Both only grow, until the router was in no trace
 // for ten minutes and is forgotten: take differences, within one trace.
 func (s *Scheduler) Shared(router netip.Addr) (sent, answered int) { return s.streams.shared(router) }
+
+// SetMaxPPS changes Options.MaxPPS while the scheduler runs.
+func (s *Scheduler) SetMaxPPS(pps int) { s.newMaxPPS.Store(int64(pps)) }
 
 // Stats is at most a second old while the scheduler runs.
 func (s *Scheduler) Stats() Stats {
@@ -344,6 +350,9 @@ func (s *Scheduler) cancel(h *Handle) {
 func (s *Scheduler) send(now time.Time) {
 	s.watch.refill(now)
 	s.rest.refill(now)
+	if pps := s.newMaxPPS.Swap(0); pps > 0 {
+		s.rest = newBudget(float64(pps), maxCatchUp, now)
+	}
 	s.sendParked(now)
 	for s.order.len(Watch) > 0 && s.watch.has() && s.sendNext(Watch, &s.watch, now) {
 	}

@@ -32,7 +32,7 @@ func child() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	r.Tracer.Rule.MaxDuration = time.Minute
+	r.Tracer.Rule.MaxDuration, r.Tracer.Rule.MinPackets = time.Minute, 1000 // what has no number of rounds goes on
 	if err := errors.Join(r.Run(context.Background(), ctx.Done()), w.Close()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

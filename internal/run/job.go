@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/mtrq/mtrq/internal/probe"
 	"github.com/mtrq/mtrq/internal/trace"
@@ -40,6 +43,8 @@ type Look interface {
 	// submitted with, until the trace has ended; it returns what
 	// trace.Tracer.Trace does.
 	Follow(ctx context.Context, emit func(report.Event)) (report.Ended, int)
+	// Joins lets other jobs join it.
+	Joins() *trace.Joins
 }
 
 func (r *Runner) builder(j spool.Job) *report.Builder {
@@ -58,15 +63,28 @@ func Request(j spool.Job) report.Request {
 }
 
 // job traces one claimed job and sees it to its end: a report in the
-// archive, a place in new/ again, or, when ctx ends, cur/ as it is.
+// archive, a place in new/ again, or, when ctx ends, cur/ as it is. Where
+// another trace serves it, it goes the way of that one.
 func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder) {
+	shared := r.share(ctx, c)
+	if shared == nil {
+		return
+	}
+	f, rep := fateLeft, (*report.Report)(nil)
+	defer func() {
+		r.sharing.forget(shared)
+		shared.joins.Close()
+		shared.end(f, rep)
+	}()
 	where := r.tally.at(queued)
 	var started time.Time
-	ended, sent := r.trace(ctx, stop, c, rec, func(e report.Event) {
+	ended, sent := r.trace(ctx, stop, c, rec, shared, func(e report.Event) {
 		rec.event(e)
 		switch {
 		case e.E == report.EventStart:
-			started = e.At
+			if started = e.At; e.Target != nil && e.Target.Address.IsValid() {
+				r.sharing.pinned(shared, e.Target.Address)
+			}
 		case e.E == report.EventProbe && where == queued && !started.IsZero():
 			r.tally.lateness(started.Add(time.Duration(e.MS * float64(time.Millisecond))).Sub(c.Job.Accepted))
 		}
@@ -85,41 +103,53 @@ func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, 
 		case c.Attempt < spool.MaxAttempts: // else it is in bad/, and counted there
 			r.tally.returned()
 		}
+		f = fateReturned
 		return
 	}
-	r.keepOrLeave(ctx, stop, c, rec.builder)
+	f, rep = r.keepOrLeave(ctx, stop, c, rec.builder)
 }
 
 // trace runs a job's trace, or follows the one that runs already.
-func (r *Runner) trace(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder, emit func(report.Event)) (report.Ended, int) {
+func (r *Runner) trace(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder, shared *sharedTrace, emit func(report.Event)) (report.Ended, int) {
 	if !c.Sent() {
-		return r.Tracer.Trace(ctx, stop, r.traceJob(c.Job), emit)
+		job := r.traceJob(c.Job)
+		job.Joins = shared.joins
+		return r.Tracer.Trace(ctx, stop, job, emit)
 	}
-	if r.Watch != nil {
-		if look, ok := r.Watch.Look(c.ID); ok {
-			return look.Follow(ctx, emit)
-		}
+	if look, ok := r.look(c.ID); ok {
+		return look.Follow(ctx, emit)
 	}
 	// Its look is gone: what it saw is the report.
 	rec.builder.Options.Interrupted = true
 	return "", 1
 }
 
-// keepOrLeave keeps the report, or leaves job and events to the next run.
-func (r *Runner) keepOrLeave(ctx context.Context, stop <-chan struct{}, c *spool.Claim, b *report.Builder) {
-	if err := r.keep(ctx, stop, c, b); err != nil {
-		r.Log.Error("keep report; the job stays in cur/ and is recovered by the next run", "job", c.ID, "err", err)
+// look is the trace of the watchdog that runs already for a job.
+func (r *Runner) look(id ulid.ULID) (Look, bool) {
+	if r.Watch == nil {
+		return nil, false
 	}
+	return r.Watch.Look(id)
+}
+
+// keepOrLeave keeps the report, or leaves job and events to the next run.
+func (r *Runner) keepOrLeave(ctx context.Context, stop <-chan struct{}, c *spool.Claim, b *report.Builder) (fate, *report.Report) {
+	rep, err := onlyServed(b)
+	if err != nil {
+		if err = c.Bad(fmt.Sprintf("no report can be made of its events: %s", err)); err == nil {
+			return fateReturned, nil
+		}
+	} else if err = r.keep(ctx, stop, c, rep); err == nil {
+		return fateReported, rep
+	}
+	r.Log.Error("keep report; the job stays in cur/ and is recovered by the next run", "job", c.ID, "err", err)
+	return fateLeft, nil
 }
 
 // keep writes the report and takes the job out of the spool. While the
 // archive cannot be written (a full disk) it tries again: what was
 // accepted is never lost.
-func (r *Runner) keep(ctx context.Context, stop <-chan struct{}, c *spool.Claim, b *report.Builder) error {
-	rep, err := b.Report()
-	if err != nil {
-		return c.Bad(fmt.Sprintf("no report can be made of its events: %s", err))
-	}
+func (r *Runner) keep(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rep *report.Report) (err error) {
 	for told := false; ; told = true {
 		if err = r.Archive.Write(rep); err == nil {
 			break
@@ -180,29 +210,56 @@ func (r *Runner) recover(ctx context.Context, stop <-chan struct{}) error {
 	if n := len(found.Interrupted) + found.Requeued + found.Bad; n > 0 {
 		r.Log.Info("recovered the spool", "interrupted", len(found.Interrupted), "queued_again", found.Requeued, "bad", found.Bad)
 	}
+	joined := map[ulid.ULID][]*spool.Claim{} // by whose trace served them
 	for _, c := range found.Interrupted {
-		b, err := r.interrupted(c)
+		if c.Joined != (ulid.ULID{}) {
+			joined[c.Joined] = append(joined[c.Joined], c)
+		}
+	}
+	for _, c := range found.Interrupted {
+		if c.Joined != (ulid.ULID{}) {
+			continue
+		}
+		b, err := r.interrupted(c, joined[c.ID])
 		if err != nil {
 			if err := c.Bad(fmt.Sprintf("its events cannot be read: %s", err)); err != nil {
 				return err
 			}
+			for _, o := range joined[c.ID] {
+				r.endJoined(o, fateReturned, nil)
+			}
 			continue
 		}
-		r.spawn(c.ID, &recorder{builder: b}, func() { r.keepOrLeave(ctx, stop, c, b) })
+		r.spawn(c.ID, &recorder{builder: b}, func() {
+			f, rep := r.keepOrLeave(ctx, stop, c, b)
+			for _, o := range joined[c.ID] {
+				r.endJoined(o, f, rep)
+			}
+		})
 	}
 	return nil
 }
 
-// interrupted reads what a job's runner wrote before it died.
-func (r *Runner) interrupted(c *spool.Claim) (*report.Builder, error) {
+// interrupted reads what a job's runner wrote before it died. Of those who
+// joined the trace only the jobs that were found are named in its report: the others
+// wait in new/, or are in a report of their own.
+func (r *Runner) interrupted(c *spool.Claim, joined []*spool.Claim) (*report.Builder, error) {
 	b := r.builder(c.Job)
 	b.Options.Interrupted = true
-	return b, readInto(b, c)
+	if err := readInto(b, c); err != nil {
+		return nil, err
+	}
+	b.Requests = slices.DeleteFunc(b.Requests, func(q report.Request) bool {
+		return q.ID != c.ID && !slices.ContainsFunc(joined, func(o *spool.Claim) bool { return o.ID == q.ID })
+	})
+	return b, nil
 }
 
 // readInto adds a claim's events to a builder.
-func readInto(b *report.Builder, c *spool.Claim) error {
-	f, err := os.Open(c.EventsPath())
+func readInto(b *report.Builder, c *spool.Claim) error { return readEventsFile(c.EventsPath(), b) }
+
+func readEventsFile(path string, b *report.Builder) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

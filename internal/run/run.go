@@ -76,6 +76,7 @@ type Runner struct {
 	queue   *spool.Queue
 	started time.Time
 	tally   tally
+	sharing sharing
 
 	jobs  sync.WaitGroup
 	freed chan struct{} // holds one: a job has ended
@@ -169,17 +170,16 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}) er
 		default:
 		}
 		claims, err := r.queue.Claim(r.reported, maxActive-r.running())
-		if err != nil && err.Error() != wrong {
-			wrong = err.Error()
-			r.Log.Error("claim jobs", "err", err)
-		} else if err == nil {
-			wrong = ""
+		if said := whatFails(err); said != wrong {
+			if wrong = said; err != nil {
+				r.Log.Error("claim jobs", "err", err)
+			}
 		}
 		for _, c := range claims {
 			rec := r.begin(c)
 			r.spawn(c.ID, rec, func() { r.job(ctx, stop, c, rec) })
 		}
-		if len(claims) > 0 {
+		if len(claims) > 0 || r.queue.More() {
 			continue // there may be more
 		}
 		if r.Once && r.running() == 0 {
@@ -192,6 +192,18 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}) er
 		case <-ctx.Done():
 		}
 	}
+}
+
+// whatFails tells errors apart that are worth a line in the log each: a full
+// disk is one, whatever numbers it comes with.
+func whatFails(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, spool.ErrFull):
+		return spool.ErrFull.Error()
+	}
+	return err.Error()
 }
 
 // spawn runs a job's way to its end; until then it counts as running.

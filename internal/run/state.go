@@ -26,6 +26,8 @@ func (r *Runner) writeState(draining bool) {
 	}
 	st.Counters.ProbesSent, st.Counters.ProbesAnswered = p.Sent, p.Answered
 	st.Counters.ProbesLate, st.Counters.ProbesUnsent = p.Late, p.Unsent
+	st.Spool.Watching = r.Spool.Watching()
+	st.Spool.Soon, _ = r.Spool.RoomSoon() // what keeps it from being asked, the health below says
 	st.Health = []spool.Health{
 		health("mtr-packet", p.Err), health("spool", r.Spool.CheckRoom()), health("archive", unwritten),
 	}

@@ -17,6 +17,7 @@ const (
 	firstLook
 	waiting
 	longLook
+	joinedOther // served by the trace of another job
 	places
 )
 
@@ -95,6 +96,12 @@ func (t *tally) returned() {
 	t.counts.Returned++
 }
 
+func (t *tally) coalesced() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Coalesced++
+}
+
 func (t *tally) bad() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -123,6 +130,7 @@ func (t *tally) into(st *spool.RunState) (wrong error) {
 	defer t.mu.Unlock()
 	st.Jobs.Queued, st.Jobs.FirstLook = t.jobs[queued], t.jobs[firstLook]
 	st.Jobs.Waiting, st.Jobs.LongLook = t.jobs[waiting], t.jobs[longLook]
+	st.Jobs.Joined = t.jobs[joinedOther]
 	st.Counters = t.counts
 	if len(t.late) > 0 {
 		sorted := slices.Sorted(slices.Values(t.late))

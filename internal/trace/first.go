@@ -51,15 +51,23 @@ func (m *machine) firstRange() uint8 {
 func (m *machine) askWave(top uint8) []ask {
 	w := m.wave
 	m.wave++
-	own := probe.FirstOwn
-	if w > 0 {
-		own = probe.Wave1 + probe.Class(w)
-	}
-	asks := []ask{m.ask(0, w, own)}
+	class := firstWave(w)
+	asks := []ask{m.ask(0, w, class.own)}
 	for ttl := uint8(1); ttl <= top; ttl++ {
-		asks = append(asks, m.ask(ttl, w, probe.Wave1+probe.Class(w)))
+		asks = append(asks, m.ask(ttl, w, class.path))
 	}
 	return asks
+}
+
+// waveClass is how urgent the probes of a wave are.
+type waveClass struct{ own, path probe.Class }
+
+func firstWave(w int) waveClass {
+	c := waveClass{probe.FirstOwn, probe.Wave1 + probe.Class(w)}
+	if w > 0 {
+		c.own = c.path
+	}
+	return c
 }
 
 // stretch continues the first wave beyond its range, as long as the

@@ -78,6 +78,8 @@ func (m *machine) askPolitely(asks []ask, ttl uint8) []ask {
 //	target answered                  min_packets went to it, and it has been clean for tail
 //	target never answered, ever      min_packets went to it
 //	target answered earlier traces   not yet: it may come back
+//
+// Who joins the trace is given a tail of it, too.
 func (m *machine) stop(now time.Time) report.Ended {
 	own := m.hops[0]
 	sent := own.asked - own.waiting
@@ -86,7 +88,7 @@ func (m *machine) stop(now time.Time) report.Ended {
 		return report.EndedComplete
 	case now.Sub(m.start) >= m.maxDuration:
 		return report.EndedMaxDuration
-	case m.rounds > 0 || sent < m.minPackets:
+	case m.rounds > 0 || sent < m.minPackets || !m.joined.IsZero() && now.Sub(m.joined) < m.tail:
 		return ""
 	case !m.answered && !m.known:
 		return report.EndedComplete

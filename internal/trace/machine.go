@@ -74,6 +74,8 @@ type machine struct {
 	ownLost    int        // probes to the target itself that were lost
 	nextRound  time.Time  //
 	nextOwn    time.Time  //
+	joined     time.Time  // when somebody joined last
+	again      lookAgain  // the look for them
 	err        error      // why probes could not be sent at all
 }
 
@@ -126,8 +128,12 @@ func (m *machine) step(now time.Time) []ask {
 	switch m.stage {
 	case firstLook:
 		asks = m.look(now)
+	case waiting:
+		asks = m.askAgain(now)
 	case longLook:
-		asks = m.round(now)
+		if asks = m.round(now); m.stage == longLook {
+			asks = append(asks, m.askAgain(now)...)
+		}
 	}
 	if m.stage == closing && m.underWay == 0 {
 		m.stage = done
@@ -141,11 +147,17 @@ func (m *machine) next() time.Time {
 	switch {
 	case m.stage == firstLook && m.wave > 0 && m.wave < m.waves && m.queued[m.wave-1] == 0:
 		return m.waveDue()
+	case m.stage == waiting && m.again.waves > 0:
+		return m.againDue()
 	case m.stage == longLook:
-		if m.nextOwn.Before(m.nextRound) {
-			return m.nextOwn
+		next := m.nextRound
+		if m.nextOwn.Before(next) {
+			next = m.nextOwn
 		}
-		return m.nextRound
+		if m.again.waves > 0 && m.againDue().Before(next) {
+			next = m.againDue()
+		}
+		return next
 	}
 	return time.Time{}
 }

@@ -204,7 +204,7 @@ func (r *running) tryOthers(ctx context.Context) {
 	specs[0].Protocol, specs[0].Port = probe.TCP, 443
 	specs[1].Protocol, specs[1].Port = probe.UDP, 33434
 	for _, s := range specs {
-		if r.Policy.Check(Question{Addr: r.target, Source: r.job.Asker, Port: s.Port}) != nil {
+		if r.policy.Check(Question{Addr: r.target, Source: r.job.Asker, Port: s.Port}) != nil {
 			continue
 		}
 		outcome := make(chan probe.Outcome, 2)

@@ -21,6 +21,25 @@ type Slot struct {
 // NewSlots returns n slots.
 func NewSlots(n int) *Slots { return &Slots{free: n} }
 
+// Resize changes how many slots there are, from one number to another. When
+// they become fewer, those who have one keep it.
+func (s *Slots) Resize(from, to int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free += to - from
+	for s.free > 0 && len(s.waiting) > 0 {
+		s.free--
+		s.grantNewest()
+	}
+}
+
+func (s *Slots) grantNewest() {
+	n := len(s.waiting)
+	newest := s.waiting[n-1]
+	s.waiting = s.waiting[:n-1]
+	newest.grant()
+}
+
 // Ask returns at once; the slot is there when Granted is closed. The
 // caller must Release it, granted or not.
 func (s *Slots) Ask() *Slot {
@@ -59,10 +78,8 @@ func (t *Slot) Release() {
 		return // released twice
 	}
 	t.has = false
-	if n := len(s.waiting); n > 0 {
-		newest := s.waiting[n-1]
-		s.waiting = s.waiting[:n-1]
-		newest.grant()
+	if s.free >= 0 && len(s.waiting) > 0 { // below zero there are too many
+		s.grantNewest()
 		return
 	}
 	s.free++

@@ -36,3 +36,27 @@ func TestSlotsServeTheNewestFirst(t *testing.T) {
 		t.Fatal("want exactly one slot in the end")
 	}
 }
+
+// TestSlotsChangeTheirNumber: who waits is served when there are more; when
+// there are fewer, as many must be given back first.
+func TestSlotsChangeTheirNumber(t *testing.T) {
+	s := NewSlots(1)
+	a, b, c := s.Ask(), s.Ask(), s.Ask()
+	s.Resize(1, 2)
+	if !isGranted(a) || isGranted(b) || !isGranted(c) {
+		t.Fatal("a second slot was not given to the newest who waits")
+	}
+	s.Resize(2, 1)
+	a.Release()
+	if isGranted(b) {
+		t.Fatal("two traces for one slot")
+	}
+	c.Release()
+	if !isGranted(b) {
+		t.Fatal("the last one starves")
+	}
+	b.Release()
+	if !isGranted(s.Ask()) || isGranted(s.Ask()) {
+		t.Fatal("want exactly one slot in the end")
+	}
+}

@@ -24,7 +24,7 @@ func (w *Watchdog) adoptTargets(now time.Time) {
 	wanted := make(map[key]bool, len(w.list.Targets))
 	for _, n := range w.list.Targets {
 		if n.Addr.IsValid() {
-			if err := w.Tracer.Policy.Check(trace.Question{Addr: n.Addr, Source: SourceWatchdog}); err != nil {
+			if err := w.Tracer.Check(trace.Question{Addr: n.Addr, Source: SourceWatchdog}); err != nil {
 				n.Note, n.Addr = err.Error(), netip.Addr{}
 			}
 		}

@@ -153,6 +153,7 @@ func (w *Watchdog) newLook(t *target) (*look, error) {
 	l.forget = func() { w.looks.remove(id) }
 	job := w.Job
 	job.Target, job.Address, job.Known, job.Hold, job.Asker = t.Name, t.Addr, t.answered, l.hold, SourceWatchdog
+	job.Joins = l.Joins()
 	if p := w.spec(t); t.Protocol != "" {
 		job.Protocol, job.Port = p.Protocol, p.Port
 	}

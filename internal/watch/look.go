@@ -8,6 +8,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/mtrq/mtrq/internal/trace"
 	"github.com/mtrq/mtrq/report"
 )
 
@@ -19,7 +20,8 @@ type look struct {
 	target netip.Addr
 	name   string
 	hold   chan bool // holds one: what becomes of it after its first look
-	forget func()    // it was followed to its end
+	joins  trace.Joins
+	forget func() // it was followed to its end
 
 	mu     sync.Mutex
 	events []report.Event // that nobody has taken over yet
@@ -145,6 +147,9 @@ func (l *look) isSubmitted() bool {
 	defer l.mu.Unlock()
 	return l.kept
 }
+
+// Joins lets other jobs join it.
+func (l *look) Joins() *trace.Joins { return &l.joins }
 
 // Follow calls emit with each event that was not given with the job, until
 // the trace has ended.

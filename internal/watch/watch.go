@@ -153,6 +153,7 @@ func (w *Watchdog) Look(id ulid.ULID) (Follower, bool) {
 // Follower is what Look gives.
 type Follower interface {
 	Follow(ctx context.Context, emit func(report.Event)) (report.Ended, int)
+	Joins() *trace.Joins
 }
 
 // Health is what an operator must know: at most a second old.

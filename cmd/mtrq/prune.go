@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mtrq/mtrq/internal/archive"
+)
+
+func pruneCommand() *cli.Command {
+	formats := []string{"table", "json", "jsonl", "tsv"}
+	return &cli.Command{
+		Name:  "prune",
+		Usage: "remove what the archive need not keep any longer, compress what is old",
+		Description: `Days that ended longer ago than [archive] keep lose their reports, days that
+ended longer ago than keep_incidents their incidents; with max_size the oldest
+days' reports go until the rest fits; with compress_after reports become zips by
+hour, which every command reads as before. The newest day is never touched.
+
+   mtrq prune --dry-run                 what it would do
+   mtrq prune --keep 90d
+   mtrq prune --compress-after 30d
+
+It may run beside mtrq run and mtrq serve, and be killed at any moment: the next
+one ends what it began. It refuses to remove more than half of the days at once,
+which only a wrong clock would ask for, unless it is forced.`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "keep", Usage: "`AGE` of reports to keep: 400d", DefaultText: "[archive] keep"},
+			&cli.StringFlag{Name: "keep-incidents", Usage: "`AGE` of incidents to keep", DefaultText: "[archive] keep_incidents"},
+			&cli.StringFlag{Name: "max-size", Usage: "`SIZE` on disk that all of it may have: '50 GiB'", DefaultText: "[archive] max_size"},
+			&cli.StringFlag{Name: "compress-after", Usage: "`AGE` from which reports are compressed: 30d", DefaultText: "[archive] compress_after"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be done", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "force", Usage: "remove more than half of the days", DisableDefaultText: true},
+			formatFlag(formats...), jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			format, err := formatOf(c, formats...)
+			if err != nil {
+				return err
+			}
+			cfg, err := load(c, keyFlags(c, map[string]string{
+				"keep": "archive.keep", "keep-incidents": "archive.keep_incidents",
+				"max-size": "archive.max_size", "compress-after": "archive.compress_after",
+			})...)
+			if err != nil {
+				return err
+			}
+			limits := archive.Limits{
+				Now: time.Now(), Keep: time.Duration(cfg.Archive.Keep), KeepIncidents: time.Duration(cfg.Archive.KeepIncidents),
+				MaxBytes: int64(cfg.Archive.MaxSize), CompressAfter: time.Duration(cfg.Archive.CompressAfter), Force: c.Bool("force"),
+			}
+			if c.Bool("dry-run") {
+				ar, err := archive.Open(cfg.Archive.Dir)
+				if err != nil {
+					return err
+				}
+				defer ar.Close() // only read from
+				plan, err := ar.PlanPrune(c.Context, limits)
+				if err != nil {
+					return err
+				}
+				return writeSteps(c, format, plan)
+			}
+			return withArchive(c, cfg, func(ctx context.Context, w *archive.Writer) error {
+				var steps []archive.PruneStep
+				done, err := w.Prune(ctx, limits, func(s archive.PruneStep) { steps = append(steps, s) })
+				if err := errors.Join(writeSteps(c, format, steps), err); err != nil {
+					return err
+				}
+				note(c, "took %s from %s away, compressed %s and freed %.1f MB by that",
+					plural(done.Reports, "report"), plural(done.Days, "day"), plural(done.Compressed, "report"), float64(done.Saved)/1e6)
+				return nil
+			})
+		},
+	}
+}
+
+// pruneStep is a line of what prune does.
+type pruneStep struct {
+	Day  archive.Date `json:"day"`
+	What []string     `json:"what"` // "reports", "incidents": are removed; "compress"
+}
+
+func writeSteps(c *cli.Context, format string, steps []archive.PruneStep) error {
+	lines := []pruneStep{}
+	for _, s := range steps {
+		l := pruneStep{Day: s.Day}
+		for _, part := range []struct {
+			is   bool
+			name string
+		}{{s.Reports, "reports"}, {s.Incidents, "incidents"}, {s.Compress, "compress"}} {
+			if part.is {
+				l.What = append(l.What, part.name)
+			}
+		}
+		lines = append(lines, l)
+	}
+	if format == "json" || format == "jsonl" {
+		return writeJSON(c.App.Writer, format, "steps", lines)
+	}
+	t := newTable(c.App.Writer, format, len(lines), "DAY", "WHAT")
+	for _, l := range lines {
+		words := ""
+		for i, name := range l.What {
+			if i > 0 {
+				words += ", "
+			}
+			if name != "compress" {
+				words += "remove "
+			}
+			words += name
+		}
+		t.row(l.Day.String(), words)
+	}
+	return t.end()
+}

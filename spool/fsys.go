@@ -1,0 +1,196 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// fsys is all that submit, claim, finish and recovery ask of a filesystem,
+// in steps between which a crash may come. The real one is disk; the model
+// test has one in memory that forgets at a power cut what was not synced.
+type fsys interface {
+	write(path string, mode uint32, data []byte) error     // a new file, synced; on error there is none
+	writeLoose(path string, data []byte) error             // the same, not synced
+	appendTo(path string, data []byte) (left int, _ error) // left: bytes that stayed although it failed
+	read(path string, limit int) ([]byte, error)           // of a regular file; limit 0 is none
+	lstat(path string) (unix.Stat_t, error)                // fs.ErrNotExist
+	list(path string) ([]string, error)                    // names, in any order
+	move(from, to string) error                            // never replaces: fs.ErrExist
+	replace(from, to string) error
+	remove(path string) error // one that is gone already is fine
+	syncDir(path string) error
+	foreign(path string) (*foreign, error) // a stranger's file; see foreign.refused
+	removeSame(path string, f *foreign) error
+}
+
+// disk is the filesystem itself.
+type disk struct{}
+
+func (disk) write(path string, mode uint32, data []byte) error { return writeDurable(path, mode, data) }
+func (disk) writeLoose(path string, data []byte) error         { return writeNew(path, data) }
+func (disk) move(from, to string) error                        { return moveNew(from, to) }
+func (disk) replace(from, to string) error                     { return os.Rename(from, to) }
+func (disk) syncDir(path string) error                         { return syncDir(path) }
+
+func (disk) remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// read follows no link and waits for no FIFO.
+func (disk) read(path string, limit int) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	data, err := readLimited(f, limit)
+	return data, errors.Join(err, f.Close())
+}
+
+func (disk) lstat(path string) (unix.Stat_t, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return st, &fs.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	return st, nil
+}
+
+func (disk) list(path string) ([]string, error) {
+	d, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	names, err := d.Readdirnames(-1)
+	return names, errors.Join(err, d.Close())
+}
+
+// appendTo opens the file for each call: 500 traces at once then need no 500
+// descriptors, and an open costs a few microseconds once a second. When
+// it fails it takes back what it wrote, as far as that can be done.
+func (disk) appendTo(path string, data []byte) (left int, err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return 0, errors.Join(err, f.Close())
+	}
+	n, err := f.Write(data)
+	if err != nil {
+		if undo := f.Truncate(fi.Size()); undo != nil {
+			left = n
+		}
+		return left, errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return len(data), err
+	}
+	return 0, nil
+}
+
+// foreign reads what a stranger left without following links or waiting for
+// a FIFO's writer. What is no file is not even opened: that can do things, with devices.
+func (k disk) foreign(path string) (*foreign, error) {
+	if st, err := k.lstat(path); err != nil {
+		return nil, err
+	} else if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return &foreign{stat: st}, nil
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	d := &foreign{writers: askWriters(f)} // before it is read
+	err = unix.Fstat(int(f.Fd()), &d.stat)
+	if err != nil {
+		err = &fs.PathError{Op: "fstat", Path: path, Err: err}
+	} else if d.refused() == "" {
+		d.data, err = readLimited(f, MaxJobBytes)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// removeSame removes the file, unless its sender has put another in its
+// place.
+func (k disk) removeSame(path string, f *foreign) error {
+	there, err := k.lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (there.Ino != f.stat.Ino || there.Dev != f.stat.Dev) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return k.remove(path)
+}
+
+// foreign is a stranger's file as it was read.
+type foreign struct {
+	stat    unix.Stat_t
+	data    []byte
+	writers writers
+}
+
+// refused says what is wrong with the file itself, whatever it holds.
+func (f *foreign) refused() string {
+	switch {
+	case f.stat.Mode&unix.S_IFMT != unix.S_IFREG:
+		return fmt.Sprintf("is no regular file (%s)", kindOfFile(f.stat.Mode))
+	case f.stat.Size > MaxJobBytes:
+		return fmt.Sprintf("is %d bytes long: allowed are %d", f.stat.Size, MaxJobBytes)
+	}
+	return ""
+}
+
+// ctime is when the file's name, content or rights changed last.
+func (f *foreign) ctime() time.Time { return time.Unix(f.stat.Ctim.Unix()) }
+
+func kindOfFile(mode uint32) string {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFLNK:
+		return "a symbolic link"
+	case unix.S_IFDIR:
+		return "a directory"
+	case unix.S_IFIFO:
+		return "a FIFO"
+	case unix.S_IFSOCK:
+		return "a socket"
+	case unix.S_IFBLK, unix.S_IFCHR:
+		return "a device"
+	}
+	return "of an unknown kind"
+}
+
+// askWriters asks the kernel whether another process may still write to the
+// file: it then refuses a read lease. Only the owner of a file, or
+// CAP_LEASE, may ask; the others learn nothing.
+func askWriters(f *os.File) writers {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return writersSome
+	case err != nil:
+		return writersUnknown
+	}
+	// The lease goes with the descriptor, which is closed at once.
+	return writersNone
+}
+
+// writers says whether a file is open for writing anywhere.
+type writers int
+
+const (
+	writersUnknown writers = iota
+	writersNone
+	writersSome
+)
