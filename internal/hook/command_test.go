@@ -323,7 +323,7 @@ func TestCommandHasNoRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("nice", "-n", "-5", setpriv, "--securebits", "+noroot", "--inh-caps", "-all,+net_raw", "--ambient-caps", "-all,+net_raw", exe)
+	cmd := exec.Command("nice", "-n", "-40", setpriv, "--securebits", "+noroot", "--inh-caps", "-all,+net_raw", "--ambient-caps", "-all,+net_raw", exe)
 	cmd.Env = append(os.Environ(), "MTRQ_TEST_PLAIN=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
