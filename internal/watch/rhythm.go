@@ -16,6 +16,7 @@ type rhythm struct {
 	start time.Time
 	beat  int64 // everything due up to here has been handed out
 	slots [beatSlots][]*target
+	spare [][]*target // what slots were, empty: a second needs a hundred, not eight thousand
 	n     int
 	born  uint64
 }
@@ -47,6 +48,9 @@ func (r *rhythm) beatOf(at time.Time) int64 { return int64(at.Sub(r.start) / bea
 func (r *rhythm) put(t *target, due int64) {
 	t.due = due
 	i := due % beatSlots
+	if n := len(r.spare); r.slots[i] == nil && n > 0 {
+		r.slots[i], r.spare = r.spare[n-1], r.spare[:n-1]
+	}
 	r.slots[i] = append(r.slots[i], t)
 }
 
@@ -84,9 +88,9 @@ func (r *rhythm) take(now time.Time, f func(*target)) {
 			r.put(t, next)
 			f(t)
 		}
-		if r.slots[i] == nil {
+		if due != nil {
 			clear(due) // what is watched no more must not stay in memory
-			r.slots[i] = due[:0]
+			r.spare = append(r.spare, due[:0])
 		}
 	}
 }
