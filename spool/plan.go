@@ -204,24 +204,6 @@ func (p *planner) interrupted(id ulid.ULID, g *group) {
 	p.do(Action{Do: Report, ID: id, File: at, With: p.with(id)})
 }
 
-// served says that a job without events of its own joined a trace that is to
-// be reported: one report answers both.
-func (p *planner) served(id ulid.ULID) bool { return !isZeroID(p.with(id)) }
-
-// with is the job whose report is to name this one, too.
-func (p *planner) with(id ulid.ULID) ulid.ULID {
-	by, ok := p.l.Joined[id]
-	if !ok || p.l.Sent[id] || !p.l.Sent[by] || p.l.Reported[by] {
-		return ulid.ULID{}
-	}
-	g := p.groups[by]
-	own := len(g.new)+len(g.cur) > 0 && len(g.bad) == 0
-	if own || p.batchOf[by] && len(g.bad) == 0 {
-		return by
-	}
-	return ulid.ULID{}
-}
-
 // again puts what was claimed back into new/, or into bad/ after the last
 // attempt, and leaves one copy.
 func (p *planner) again(id ulid.ULID, g *group, why string) Name {
