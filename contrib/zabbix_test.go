@@ -98,7 +98,7 @@ func TestCronLines(t *testing.T) {
 			t.Errorf("cron would misread: %s", line)
 		}
 	}
-	if jobs != 1 {
-		t.Errorf("%d jobs, want 1", jobs)
+	if jobs != 2 {
+		t.Errorf("%d jobs, want 2", jobs)
 	}
 }

@@ -176,6 +176,7 @@ type ticketWriter struct {
 	ping    Stats // plain pings of the window
 	from    time.Time
 	to      time.Time // zero: not over, or not known
+	open    string    // what to say then
 	own     Own
 }
 
@@ -196,6 +197,10 @@ func (w *ticketWriter) prepare() {
 		}
 		w.verdict = JudgeIncidentIn(inc, all, w.l)
 		w.from, w.to = inc.Times.Began, time.Time{}
+		w.open = w.l.Say("ticket.unknown")
+		if inc.State == IncidentOpen {
+			w.open = w.l.Say("ticket.lasting")
+		}
 		if t, ok := inc.until(); ok {
 			w.to = t
 		}
@@ -249,9 +254,10 @@ func (w *ticketWriter) pickMember() {
 // window is when the report's target lost packets; where it lost none, when
 // the trace ran.
 func (w *ticketWriter) window(d *Verdict, e *Evidence) {
-	w.from = e.Times.Started
+	w.from, w.open = e.Times.Started, w.l.Say("ticket.lasting")
 	if e.Times.Ended != nil {
 		w.to = *e.Times.Ended
+		w.open = w.l.Say("ticket.lasting.trace", w.to.In(w.from.Location()).Format(ticketTime))
 	}
 	if len(d.Spells) == 0 {
 		return
@@ -275,10 +281,19 @@ func (w *ticketWriter) destination() string {
 }
 
 func (w *ticketWriter) title() string {
-	if l := w.verdict.Loss; l != nil && l.Lost > 0 {
+	if l, _ := w.loss(); l != nil && l.Lost > 0 {
 		return w.l.Say("ticket.title.loss", w.destination(), percent(100*float64(l.Lost)/float64(l.Sent)), l.Lost, l.Sent)
 	}
 	return w.l.Say("ticket.title", w.destination(), w.l.Say("class."+string(w.verdict.Class)))
+}
+
+// loss is the target's own: of its pings in an incident, which may have other
+// members, else of the trace.
+func (w *ticketWriter) loss() (l *Loss, what string) {
+	if w.member != nil {
+		return w.ping.Interval(), "ping"
+	}
+	return w.verdict.Loss, "probe"
 }
 
 // sourceAddr is the address that a carrier sees: the public one, where it is

@@ -98,14 +98,14 @@ func (w *ticketWriter) chat() string {
 	if circuit == "" {
 		circuit = w.l.Say("ticket.unknown")
 	}
-	to := w.l.Say("ticket.lasting")
+	to := w.open
 	const format = "2006-01-02 15:04:05"
 	if !w.to.IsZero() {
 		to = w.to.In(beijingZone()).Format(format)
 	}
 	loss := "-"
-	if w.verdict.Loss != nil {
-		loss = w.l.counted(w.verdict.Loss, "probe")
+	if l, what := w.loss(); l != nil {
+		loss = w.l.counted(l, what)
 	}
 	both := w.l.Say("chat.one")
 	if w.in.Reverse != nil || w.in.ReverseText != nil {

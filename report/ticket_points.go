@@ -46,7 +46,7 @@ func (w *ticketWriter) when(p *TicketPoint) {
 		p.fact(w.l.Say(key), v)
 	}
 	row("ticket.from", w.from, "-")
-	row("ticket.to", w.to, w.l.Say("ticket.lasting"))
+	row("ticket.to", w.to, w.open)
 	if !w.to.IsZero() && w.to.After(w.from) {
 		p.fact(w.l.Say("ticket.length"), w.l.lasting(w.to.Sub(w.from)))
 	}
@@ -245,7 +245,7 @@ func (w *ticketWriter) baseline(p *TicketPoint) {
 			before = w.l.Say("ticket.usual", w.l.of(u.Lost, u.Sent, "ping"), msText(usec(u.P50US)), msText(usec(u.P95US)))
 		}
 		if s := w.recovered(); s.Sent > 0 {
-			after = w.l.of(s.Lost, s.Sent, "ping")
+			after = w.l.Say("ticket.lost", w.l.of(s.Lost, s.Sent, "ping"))
 			if s.RTT != nil {
 				after += w.l.Say("comma") + msText(s.RTT.P50) + " ms"
 			}
@@ -342,7 +342,7 @@ func (w *ticketWriter) scope(p *TicketPoint) {
 	for _, c := range inc.Canaries {
 		if c.Kind == CanaryAnchor || c.Kind == CanaryGateway {
 			if c.Known && c.Sent > 0 && c.Addr.IsValid() {
-				p.fact(w.canary(c.Kind), c.Addr.String()+": "+w.l.of(c.Lost, c.Sent, "ping"))
+				p.fact(w.canary(c.Kind), c.Addr.String()+w.l.Say("comma")+w.l.Say("ticket.lost", w.l.of(c.Lost, c.Sent, "ping")))
 			}
 		}
 	}
@@ -379,7 +379,7 @@ func (w *ticketWriter) method(p *TicketPoint) {
 	if r != nil {
 		v = r.Evidence.Versions
 	}
-	program := "mtrq " + Printable(v.MTRQ)
+	program := strings.TrimSpace("mtrq " + Printable(v.MTRQ))
 	if v.MTRPacket != "" {
 		program += w.l.Say("comma") + "mtr-packet " + Printable(v.MTRPacket)
 	}

@@ -17,7 +17,7 @@ func explainFlag() cli.Flag {
 }
 
 func langFlag() cli.Flag {
-	return &cli.StringFlag{Name: "lang", Value: string(report.English), Usage: "`LANGUAGE` of the explanation: en, zh"}
+	return &cli.StringFlag{Name: "lang", Value: string(report.English), Usage: "`LANGUAGE` of the explanation or the ticket: en, zh"}
 }
 
 // explained is the format with --explain and --lang taken in.
@@ -26,8 +26,8 @@ func explained(c *cli.Context, format string) (string, error) {
 		return "", usage("--lang %s: the languages are en and zh", c.String("lang"))
 	}
 	switch {
-	case !c.Bool("explain") && c.IsSet("lang"):
-		return "", usage("--lang is for --explain: everything else is in English")
+	case !c.Bool("explain") && c.IsSet("lang") && format != ticketFormat:
+		return "", usage("--lang is for --explain and --format ticket: everything else is in English")
 	case !c.Bool("explain"):
 		return format, nil
 	case format != "text":

@@ -29,6 +29,8 @@ func TestImports(t *testing.T) {
 		"internal/web/fixture":              {"internal/archive", "report", "spool"},
 		"internal/web/fixture/mtrq-fixture": {"internal/web/fixture"},
 		"internal/hook":                     {"report"},
+		"internal/names":                    {"report"},
+		"internal/names/mmdbtest":           {}, // makes files for tests
 		"internal/targets":                  {"spool"},
 		"internal/host":                     {"report"},
 		"internal/storm":                    {"report"},

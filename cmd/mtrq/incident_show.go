@@ -15,7 +15,7 @@ import (
 )
 
 func showCommand() *cli.Command {
-	formats := []string{"text", "json", "svg"}
+	formats := []string{"text", "json", "svg", ticketFormat}
 	return &cli.Command{
 		Name:      "show",
 		Usage:     "print a report or an incident",
@@ -31,8 +31,20 @@ is still open as it is now.
    mtrq show last --explain                             line by line, for who reads the first trace
    mtrq show last --explain --lang zh
    mtrq show 01KAR1ABTB --format svg > report.svg       its hops and pings over time
-   mtrq show 01KAR2MCWD --format svg > incident.svg     the pings of its targets`,
-		Flags: []cli.Flag{formatFlag(formats...), jsonFlag(), explainFlag(), langFlag()},
+   mtrq show 01KAR2MCWD --format svg > incident.svg     the pings of its targets
+
+A ticket is what a carrier asks for: times, both ends, traces of both directions,
+ping, baseline, what else was affected, how it was measured. What this carrier will
+miss is said on stderr. Traces from other nodes, by other protocols, before and after
+are taken from the archive; [ticket] and [asn] in the configuration add circuit,
+contact and AS numbers.
+
+   mtrq show incident --format ticket                                 plain text
+   mtrq show incident --format ticket --profile cn-carrier --lang zh
+   mtrq show last --format ticket --profile hetzner --reverse theirs.txt
+   mtrq show last --format ticket --redact --form html > ticket.html  for print, PDF
+   mtrq show --format ticket --profile list                           what each asks for`,
+		Flags: append([]cli.Flag{formatFlag(formats...), jsonFlag(), explainFlag(), langFlag()}, ticketFlags()...),
 		Action: func(c *cli.Context) error {
 			format, err := formatOf(c, formats...)
 			if err != nil {
@@ -40,6 +52,12 @@ is still open as it is now.
 			}
 			if format, err = explained(c, format); err != nil {
 				return err
+			}
+			if err := onlyTicket(c, format); err != nil {
+				return err
+			}
+			if c.String("profile") == "list" {
+				return listProfiles(c)
 			}
 			if c.NArg() != 1 {
 				return fail(exitUsage, fmt.Errorf("show takes one ID, got %d", c.NArg()), "mtrq list shows the IDs; mtrq show last is the newest")
@@ -69,7 +87,16 @@ func show(c *cli.Context, cfg *config.Config, ar *archive.Archive, ref, format s
 		if f.open {
 			sayStale(c, f.incident)
 		}
+		if format == ticketFormat {
+			return showTicket(c, cfg, ar, nil, f.incident)
+		}
 		return showIncident(c, ar, f, format)
+	case format == ticketFormat:
+		rep, err := ar.Load(f.report)
+		if err != nil {
+			return err
+		}
+		return showTicket(c, cfg, ar, rep, nil)
 	case format == "svg":
 		rep, err := ar.Load(f.report)
 		if err != nil {

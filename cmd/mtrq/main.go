@@ -56,7 +56,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 		},
 		Commands: []*cli.Command{
 			enqueueCommand(), runCommand(), serveCommand(), upCommand(),
-			listCommand(), showCommand(), readCommand(), targetsCommand(), statusCommand(),
+			listCommand(), showCommand(), readCommand(), findCommand(), targetsCommand(), statusCommand(),
 			pruneCommand(), reindexCommand(), verifyCommand(),
 			checkCommand(), drillCommand(), configCommand(), versionCommand(),
 		},

@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mtrq/mtrq/internal/lab"
+	"github.com/mtrq/mtrq/internal/names/mmdbtest"
 )
 
 // patience bounds every wait of a script. Nothing is judged by it: it is
@@ -223,6 +224,13 @@ func commands() map[string]command {
 					ts.Fatalf("%s names no address: %v\n%s", args[1], err, log)
 				}
 			}
+		},
+		// mmdb FILE PREFIX AS NAME: a file of AS numbers with one network.
+		"mmdb": func(ts *testscript.TestScript, _ bool, args []string) {
+			as, err := strconv.ParseUint(args[2], 10, 32)
+			ts.Check(err)
+			data := mmdbtest.Build(mmdbtest.ASN(args[1], uint32(as), args[3]))
+			ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 		},
 		// busy VARIABLE: the address of a port that is taken.
 		"busy": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -177,6 +177,13 @@ func showRunning(c *cli.Context, cfg *config.Config, ref, format string, notFoun
 		return report.Encode(c.App.Writer, rep)
 	case explainFormat:
 		return writeExplained(c, rep)
+	case ticketFormat:
+		ar, err := archive.Open(cfg.Archive.Dir)
+		if err != nil {
+			return err
+		}
+		defer ar.Close() // only read from
+		return showTicket(c, cfg, ar, rep, nil)
 	case "svg":
 		_, err = c.App.Writer.Write(report.SVG(rep))
 		return err

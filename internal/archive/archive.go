@@ -48,6 +48,7 @@ type Archive struct {
 	incidents *knownIncidents
 	calendar  *calendar
 	targets   *targetNames
+	days      listedDirs
 
 	mu    sync.Mutex
 	tree  *tree

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// maxTableBytes bounds what is kept of tables: some six days of 27,777
+	// maxTableBytes bounds what is kept of tables: some three days of 27,777
 	// lines.
-	maxTableBytes = 16 << 20
+	maxTableBytes = 8 << 20
 	// builders is how many tables are built at the same time; who comes then
 	// waits some 30 ms.
 	builders = 2

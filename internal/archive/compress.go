@@ -24,7 +24,7 @@ func (w *Writer) compressDay(ctx context.Context, day Date, done *Pruned) error 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		before, err := w.tree.onDisk(ctx, day.Path())
+		before, err := w.tree.hourOnDisk(ctx, day, hour)
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (w *Writer) compressDay(ctx context.Context, day Date, done *Pruned) error 
 		if err != nil {
 			return fmt.Errorf("%s/%s: %w", day.Path(), hour, err)
 		}
-		after, err := w.tree.onDisk(ctx, day.Path())
+		after, err := w.tree.hourOnDisk(ctx, day, hour)
 		if err != nil {
 			return err
 		}

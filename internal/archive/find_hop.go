@@ -115,13 +115,11 @@ func (a *Archive) FindHops(ctx context.Context, q HopQuery, fn func(HopHit) erro
 // reportID is the ID of the report that an entry is of: several requests may
 // have joined one.
 func reportID(e Entry) ulid.ULID {
-	if n, ok := parseName(lastPart(e.File)); ok {
+	if n, ok := parseName(e.Day, e.File); ok {
 		return n.id
 	}
 	return e.ID
 }
-
-func lastPart(file string) string { return file[bytes.LastIndexByte([]byte(file), '/')+1:] }
 
 // hopsOf finds the hops of a report at which an address that is looked for
 // answered. Its addresses stand in a line of their own, which tells of most

@@ -23,26 +23,6 @@ type Query struct {
 	Limit     int      // at most so many, the newest; 0: no limit
 }
 
-// Days lists the days that have a directory, newest first.
-func (a *Archive) Days() ([]Date, error) {
-	t, err := a.open()
-	if err != nil {
-		return nil, ignoreMissing(err)
-	}
-	var out []Date
-	for _, y := range numbered(t.root, ".", 4) {
-		for _, m := range numbered(t.root, y, 2) {
-			for _, d := range numbered(t.root, y+"/"+m, 2) {
-				if day, err := ParseDate(y + "-" + m + "-" + d); err == nil {
-					out = append(out, day)
-				}
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b Date) int { return b.Compare(a) })
-	return out, nil
-}
-
 // Day lists a day's entries, newest first. Where its index is missing the
 // names of its files are all that is known. A day that is not there has
 // none.

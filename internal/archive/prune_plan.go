@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -165,16 +164,33 @@ func (t *tree) onDisk(ctx context.Context, dir string) (int64, error) {
 			sum += n
 			continue
 		}
-		st, err := t.root.Lstat(p)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+		n, err := blocksOf(e.Info())
 		if err != nil {
 			return 0, err
 		}
-		if sys, ok := st.Sys().(*syscall.Stat_t); ok {
-			sum += sys.Blocks * 512
-		}
+		sum += n
 	}
 	return sum, nil
+}
+
+// hourOnDisk is onDisk of an hour: its directory and its zip.
+func (t *tree) hourOnDisk(ctx context.Context, day Date, hour string) (int64, error) {
+	dir := day.Path() + "/" + hour
+	sum, err := t.onDisk(ctx, dir)
+	if err != nil {
+		return 0, err
+	}
+	n, err := blocksOf(t.root.Lstat(dir + packEnding))
+	return sum + n, err
+}
+
+// blocksOf is what a file takes on disk; nothing if it is gone.
+func blocksOf(st fs.FileInfo, err error) (int64, error) {
+	if err != nil {
+		return 0, ignoreMissing(err)
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+		return sys.Blocks * 512, nil
+	}
+	return st.Size(), nil
 }

@@ -23,6 +23,7 @@ type Config struct {
 	Targets Targets `toml:"targets"`
 	Serve   Serve   `toml:"serve"`
 	ASN     ASN     `toml:"asn"`
+	Ticket  Ticket  `toml:"ticket"`
 	Hooks   []Hook  `toml:"hook"`
 	Nodes   []Peer  `toml:"nodes"`
 	Zabbix  Zabbix  `toml:"zabbix"`
@@ -128,6 +129,16 @@ type Serve struct {
 // ASN is local data that names the network of an address.
 type ASN struct {
 	Database string `toml:"database"` // path of an MMDB file
+}
+
+// Ticket is what a carrier asks for and no trace can know. Tags of a target
+// or a job, of the same names, win over it.
+type Ticket struct {
+	Profile  string         `toml:"profile"`  // a key of report.Profiles; empty: generic
+	Circuit  string         `toml:"circuit"`  // number of the line
+	Customer string         `toml:"customer"` // number or name
+	Contact  string         `toml:"contact"`
+	Own      []netip.Prefix `toml:"own"` // own networks, blanked by --redact
 }
 
 // Hook is [[hook]]: what is told when something happens. Exactly one of

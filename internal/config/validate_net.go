@@ -116,6 +116,10 @@ func (k *checker) serve() {
 func (k *checker) others() {
 	c := k.c
 	k.path("asn.database", c.ASN.Database)
+	k.words("ticket.profile", c.Ticket.Profile)
+	k.words("ticket.circuit", c.Ticket.Circuit)
+	k.words("ticket.customer", c.Ticket.Customer)
+	k.words("ticket.contact", c.Ticket.Contact)
 	for i, h := range c.Hooks {
 		key := fmt.Sprintf("hook[%d]", i)
 		if len(h.On) == 0 {
