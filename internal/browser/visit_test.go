@@ -188,16 +188,23 @@ func (b *tab) eval(expr string) {
 	value[bool](b, `Promise.resolve(`+expr+`).then(() => true)`)
 }
 
-// value evaluates an expression, waiting for a promise.
+// value evaluates an expression, waiting for a promise. A page without
+// scripts may be in the middle of asking again by itself; it is asked once
+// more then.
 func value[T any](b *tab, expr string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expr, chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.t.Fatalf("evaluate %.200s: %v", expr, err)
+	for tries := 1; ; tries++ {
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expr, chromedp.EvalAwaitPromise))
+		if err == nil {
+			return v
+		}
+		if !b.how.noJS || tries == 10 || ctx.Err() != nil {
+			b.t.Fatalf("evaluate %.200s: %v", expr, err)
+		}
+		time.Sleep(50 * time.Millisecond) // until the new page is there
 	}
-	return v
 }
 
 func (b *tab) do(a ...chromedp.Action[chromedp.Void]) {

@@ -103,36 +103,74 @@ func (s *site) listDay(w http.ResponseWriter, r *http.Request, day archive.Date,
 	if form == formatHTML && !q.Has("limit") {
 		v.Limit = pageRows
 	}
-	dv, err := s.Archive.ViewDay(day, v)
+	around, err := s.around(day)
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
 	}
-	h := w.Header()
+	view := func() (*archive.DayView, error) {
+		dv, err := s.Archive.ViewDay(day, v)
+		if err == nil {
+			sayCounts(w.Header(), day, q, v, dv)
+		}
+		return dv, err
+	}
+	if around.tag == "" { // the day has no index
+		dv, err := view()
+		if err != nil {
+			s.fail(w, r, archiveProblem(err))
+			return
+		}
+		around.tag = dv.Tag
+	}
+	render := func() ([]byte, error) {
+		dv, err := view()
+		if err != nil {
+			return nil, err
+		}
+		return s.renderDay(r, q, v, dv, around, form)
+	}
+	s.keptBody(w, r, listType(form), cacheAsk, s.tagOf(r, "day", string(form), around.text()), render)
+}
+
+// sayCounts says in the header how much there is, and where the list goes on.
+func sayCounts(h http.Header, day archive.Date, q url.Values, v archive.View, dv *archive.DayView) {
 	h.Set("Mtrq-Total", strconv.Itoa(dv.Total))
 	h.Set("Mtrq-Matching", strconv.Itoa(dv.Matching))
 	if next := olderURL(day, q, v, dv); next != "" {
 		h.Set("Link", "<"+next+`>; rel="next"`)
 	}
+}
+
+// listType is what a list is sent as.
+func listType(f format) string {
+	if f == formatCSV {
+		return textCSV
+	}
+	return typeOf(f)
+}
+
+func (s *site) renderDay(r *http.Request, q url.Values, v archive.View, dv *archive.DayView, around dayAround, form format) ([]byte, error) {
 	switch form {
 	case formatHTML:
-		s.dayHTML(w, r, q, v, dv)
+		p := s.dayPage(r, q, v, dv)
+		p.Previous, p.Next = around.previous, around.next
+		p.Incidents = append(s.incidentRows(p.head, around.open), p.Incidents...)
+		if dv.Day == around.today {
+			p.Section = "today"
+		}
+		return s.render(p.Lang, "day.html", p)
 	case formatJSON:
 		entries := dv.Entries
 		if entries == nil {
 			entries = []archive.Entry{} // an empty list, not null
 		}
 		body, err := json.Marshal(entries)
-		if err != nil {
-			s.fail(w, r, archiveProblem(err))
-			return
-		}
-		s.sendCached(w, r, appJSON, cacheAsk, append(body, '\n'))
+		return append(body, '\n'), err
 	case formatCSV:
-		s.sendCached(w, r, textCSV, cacheAsk, s.csvTable(dv.Entries))
-	default:
-		s.sendCached(w, r, textPlain, cacheAsk, s.dayText(r, v, dv))
+		return s.csvTable(dv.Entries), nil
 	}
+	return s.dayText(r, v, dv), nil
 }
 
 // listQuery reads a query strictly: half a filter would list too much.
@@ -145,32 +183,39 @@ func listQuery(r *http.Request) (url.Values, *problem) {
 	return q, nil
 }
 
-// dayHTML answers with the page. It depends on the day, on the incidents
-// that are open and on the days around it.
-func (s *site) dayHTML(w http.ResponseWriter, r *http.Request, q url.Values, v archive.View, dv *archive.DayView) {
+// dayAround is what the list of a day depends on beside the query. It is
+// known without reading the day.
+type dayAround struct {
+	tag            string // of the day; empty: reading it is the only way to know
+	today          archive.Date
+	hour           string                  // of today, whose hours to come are empty: nothing can be said of them
+	open           []archive.IncidentEntry // that opened on the day
+	previous, next *dayLink
+}
+
+func (s *site) around(day archive.Date) (dayAround, error) {
+	loc, now := s.Archive.Location(), s.Now()
+	a := dayAround{today: archive.DateOf(now, loc)}
 	days, err := s.Archive.Days()
 	if err != nil {
-		s.fail(w, r, archiveProblem(err))
-		return
+		return a, err
 	}
-	previous, next := neighbours(days, dv.Day)
-	today := archive.DateOf(s.Now(), s.Archive.Location())
-	var open []archive.IncidentEntry
+	a.previous, a.next = neighbours(days, day)
 	for _, e := range s.openIncidents() {
-		if archive.DateOf(e.Opened, s.Archive.Location()) == dv.Day {
-			open = append(open, e)
+		if archive.DateOf(e.Opened, loc) == day {
+			a.open = append(a.open, e)
 		}
 	}
-	tag := s.tagOf(r, "day", dv.Tag, without(q), linkText(previous), linkText(next), today.String(), incidentsTag(open))
-	s.keptPage(w, r, cacheAsk, tag, func() ([]byte, error) {
-		p := s.dayPage(r, q, v, dv)
-		p.Previous, p.Next = previous, next
-		p.Incidents = append(s.incidentRows(p.head, open), p.Incidents...)
-		if dv.Day == today {
-			p.Section = "today"
-		}
-		return s.render(p.Lang, "day.html", p)
-	})
+	if day == a.today {
+		a.hour = now.In(loc).Format("15")
+	}
+	a.tag, err = s.Archive.DayTag(day)
+	return a, err
+}
+
+// text differs where a list would.
+func (a *dayAround) text() string {
+	return strings.Join([]string{a.tag, a.today.String(), a.hour, linkText(a.previous), linkText(a.next), incidentsTag(a.open)}, "\n")
 }
 
 func (s *site) dayPage(r *http.Request, q url.Values, v archive.View, dv *archive.DayView) dayPage {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http"
 	"sync"
 	"time"
 
@@ -46,4 +47,35 @@ func (f *foundList) find(s *site, id ulid.ULID) (archive.Entry, error) {
 	}
 	f.entries[id] = foundEntry{entry, now}
 	return entry, nil
+}
+
+// settledList remembers incidents of which nothing changes any more: to know
+// that means to read one, and a large one has megabytes of pings.
+type settledList struct {
+	mu  sync.Mutex
+	ids map[ulid.ULID]time.Time // when it was read
+}
+
+func (l *settledList) has(id ulid.ULID, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at, ok := l.ids[id]
+	age := now.Sub(at)
+	return ok && age >= 0 && age < foundKept
+}
+
+func (l *settledList) add(id ulid.ULID, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ids == nil || len(l.ids) >= foundMost {
+		l.ids = map[ulid.ULID]time.Time{}
+	}
+	l.ids[id] = now
+}
+
+// sendKeptIncident answers with the page of a settled incident without
+// reading it, where the asker has it or it is kept.
+func (s *site) sendKeptIncident(w http.ResponseWriter, r *http.Request, id ulid.ULID) bool {
+	tag := s.incidentPageTag(r, id)
+	return s.notModified(w, r, textHTML, cacheAsk, tag) || s.sendKept(w, r, textHTML, cacheAsk, tag)
 }

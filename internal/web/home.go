@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -73,28 +72,15 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 
 // homeHTML answers with the page that most people have open all day.
 func (s *site) homeHTML(w http.ResponseWriter, r *http.Request) {
-	var pr *problem
-	body, err := s.brief.get(s.tagOf(r, "home"), s.hub.version(), s.Now(), func() ([]byte, error) {
+	s.briefPage(w, r, briefly, s.hub.version(), func() ([]byte, error) {
 		p, failed := s.homePage(r)
 		if failed != nil {
-			pr = failed
-			return nil, errNoPage
+			return nil, pageProblem{failed}
 		}
 		p.Section, p.Live, p.Refresh = "start", homeTopic, homeRefresh
 		return s.render(p.Lang, "home.html", p)
 	})
-	switch {
-	case pr != nil:
-		s.fail(w, r, pr)
-	case err != nil:
-		s.pageFault(w, r, err)
-	default:
-		s.sendCached(w, r, textHTML, cacheAsk, body)
-	}
 }
-
-// errNoPage says that a problem is answered in place of a page.
-var errNoPage = errors.New("no page")
 
 type homeJSON struct {
 	Node    string                  `json:"node"`

@@ -32,6 +32,9 @@ func (s *site) incident(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
+	if form == formatHTML && s.settledOnes.has(id, s.Now()) && s.sendKeptIncident(w, r, id) {
+		return
+	}
 	inc, open, err := s.findIncident(id)
 	if err != nil {
 		s.fail(w, r, incidentProblem(id, err))

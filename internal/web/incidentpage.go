@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/mtrq/mtrq/report"
 )
 
@@ -80,7 +82,8 @@ func (s *site) incidentHTML(w http.ResponseWriter, r *http.Request, inc *report.
 		return s.render(p.Lang, "incident.html", p)
 	}
 	if s.settled(inc) {
-		s.keptPage(w, r, cache, s.tagOf(r, "incident", inc.ID.String(), strconv.Itoa(report.RulesVersion)), render)
+		s.settledOnes.add(inc.ID, s.Now())
+		s.keptPage(w, r, cache, s.incidentPageTag(r, inc.ID), render)
 		return
 	}
 	body, err := render()
@@ -89,6 +92,11 @@ func (s *site) incidentHTML(w http.ResponseWriter, r *http.Request, inc *report.
 		return
 	}
 	s.sendCached(w, r, textHTML, cache, body)
+}
+
+// incidentPageTag is that of the page of an incident that is settled.
+func (s *site) incidentPageTag(r *http.Request, id ulid.ULID) string {
+	return s.tagOf(r, "incident", id.String(), strconv.Itoa(report.RulesVersion))
 }
 
 func (s *site) incidentPage(r *http.Request, inc *report.Incident, open, all bool) incidentPage {

@@ -30,35 +30,71 @@ func (s *site) keptPage(w http.ResponseWriter, r *http.Request, cache, tag strin
 }
 
 // keptBody is keptPage for any form. What packs well is kept packed, a
-// fifth as long; the few who do not take it so get it unpacked.
+// fifth as long; the few who do not take it so get it unpacked. What render
+// says in the header of the answer, of keptHeader, is kept, too.
 func (s *site) keptBody(w http.ResponseWriter, r *http.Request, contentType, cache, tag string, render func() ([]byte, error)) {
-	if s.notModified(w, r, contentType, cache, tag) {
+	if s.notModified(w, r, contentType, cache, tag) || s.sendKept(w, r, contentType, cache, tag) {
 		return
 	}
-	if packed, ok := s.kept.get(tag + zipped); ok {
-		if wantsGzip(r, contentType, minZip) {
-			s.sendPacked(w, r, contentType, cache, tag, packed)
-			return
-		}
-		if body, err := unpack(packed); err == nil {
-			s.sendTagged(w, r, contentType, cache, tag, body)
-			return
-		}
+	body, err := render()
+	if err != nil {
+		s.fail(w, r, archiveProblem(err))
+		return
 	}
-	body, ok := s.kept.get(tag)
-	if !ok {
-		var err error
-		if body, err = render(); err != nil {
-			s.fail(w, r, archiveProblem(err))
-			return
-		}
-		if len(body) >= minZip && packable(contentType) {
-			s.kept.put(tag+zipped, s.zip.pack(body))
-		} else {
-			s.kept.put(tag, body)
-		}
-	}
+	s.keep(w.Header(), contentType, tag, body)
 	s.sendTagged(w, r, contentType, cache, tag, body)
+}
+
+// keptHeader is what a list says in its header beside its body.
+var keptHeader = []string{"Mtrq-Total", "Mtrq-Matching", "Link"}
+
+// keep keeps a body for sendKept.
+func (s *site) keep(h http.Header, contentType, tag string, body []byte) {
+	var head []string
+	for _, name := range keptHeader {
+		if v := h.Get(name); v != "" {
+			head = append(head, name, v)
+		}
+	}
+	if len(body) >= minZip && packable(contentType) {
+		s.kept.put(tag+zipped, s.zip.pack(body), head...)
+	} else {
+		s.kept.put(tag, body, head...)
+	}
+}
+
+func (s *site) isKept(tag string) bool {
+	if _, ok := s.kept.get(tag + zipped); ok {
+		return true
+	}
+	_, ok := s.kept.get(tag)
+	return ok
+}
+
+// sendKept answers with the body of a tag, if it is kept.
+func (s *site) sendKept(w http.ResponseWriter, r *http.Request, contentType, cache, tag string) bool {
+	b, packed := s.kept.whole(tag + zipped)
+	if !packed {
+		var ok bool
+		if b, ok = s.kept.whole(tag); !ok {
+			return false
+		}
+	}
+	for i := 0; i+1 < len(b.head); i += 2 {
+		w.Header().Set(b.head[i], b.head[i+1])
+	}
+	if packed && wantsGzip(r, contentType, minZip) {
+		s.sendPacked(w, r, contentType, cache, tag, b.body)
+		return true
+	}
+	if packed {
+		var err error
+		if b.body, err = unpack(b.body); err != nil {
+			return false
+		}
+	}
+	s.sendTagged(w, r, contentType, cache, tag, b.body)
+	return true
 }
 
 // sendPacked is sendTagged for a body that is packed already.

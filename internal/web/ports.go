@@ -35,6 +35,7 @@ type Archive interface {
 	OpenIndex(archive.Date) (*archive.IndexFile, error)
 	DayFiles(since archive.Date, limit int) ([]archive.DayFile, error)
 	ViewDay(archive.Date, archive.View) (*archive.DayView, error)
+	DayTag(archive.Date) (string, error) // of ViewDay, but cheap; "" where it cannot be
 	ViewTarget(target string, from, to time.Time, buckets int, v archive.View) (*archive.TargetView, error)
 	Calendar(from, to archive.Date) ([]archive.DayCount, error) // days that are not counted yet are not known
 	CountDays(context.Context)                                  // counts them until the context ends

@@ -86,6 +86,7 @@ func (s *site) reportPage(r *http.Request, rep *report.Report) reportPage {
 	p.lossOf(ev)
 	p.Hops, p.Limited = s.hopRows(p.head, rep)
 	opts := p.pictureOptions()
+	opts.Verdict = &verdict
 	p.Picture = template.HTML(report.SVGWith(rep, opts)) //nolint:gosec // our own drawing, which escapes what strangers named
 	opts.Narrow = true
 	p.Small = template.HTML(report.SVGWith(rep, opts)) //nolint:gosec // the same

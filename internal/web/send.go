@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -65,19 +64,30 @@ const zipped = "-gz"
 // notModified answers 304 to who has the body with this tag, before
 // anybody has made it.
 func (s *site) notModified(w http.ResponseWriter, r *http.Request, contentType, cache, tag string) bool {
-	for _, have := range strings.Split(r.Header.Get("If-None-Match"), ",") {
-		have = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(have), "W/"))
-		if have != `"`+tag+`"` && have != `"`+tag+zipped+`"` {
-			continue
-		}
-		h := w.Header()
-		h.Set("Cache-Control", cache)
-		h.Set("Etag", have)
-		vary(h, contentType)
-		w.WriteHeader(http.StatusNotModified)
-		return true
+	have := theirTag(r, tag)
+	if have == "" {
+		return false
 	}
-	return false
+	h := w.Header()
+	h.Set("Cache-Control", cache)
+	h.Set("Etag", have)
+	vary(h, contentType)
+	w.WriteHeader(http.StatusNotModified)
+	return true
+}
+
+// hasTag says whether the asker has the body with this tag.
+func hasTag(r *http.Request, tag string) bool { return theirTag(r, tag) != "" }
+
+// theirTag is a tag as the asker has it, of the packed body or of the other.
+func theirTag(r *http.Request, tag string) string {
+	for _, have := range strings.Split(r.Header.Get("If-None-Match"), ",") {
+		have = strings.TrimPrefix(strings.TrimSpace(have), "W/")
+		if have == `"`+tag+`"` || have == `"`+tag+zipped+`"` {
+			return have
+		}
+	}
+	return ""
 }
 
 // vary says on what an answer depends: all on the form and the packing,
@@ -119,23 +129,34 @@ func packable(contentType string) bool {
 	return strings.HasPrefix(media, "text/") || strings.HasSuffix(media, "json") || strings.HasSuffix(media, "xml")
 }
 
-// A packer packs with writers that it keeps: one takes 800 kB to make.
-type packer struct{ writers sync.Pool }
+// A packer packs with writers that it keeps: one takes 800 kB to make, and
+// more than a page to throw away again.
+type packer struct{ free chan *gzip.Writer }
+
+// packers is how many writers are kept; who packs beside them makes another.
+const packers = 2
 
 // zipLevel costs a third of the default's time for pages that are 5 %
 // longer.
 const zipLevel = 4
 
-func (p *packer) pack(body []byte) []byte {
+func newPacker() packer { return packer{make(chan *gzip.Writer, packers)} }
+
+func (p packer) pack(body []byte) []byte {
 	var b bytes.Buffer
-	z, ok := p.writers.Get().(*gzip.Writer)
-	if ok {
+	b.Grow(len(body)/6 + minZip)
+	var z *gzip.Writer
+	select {
+	case z = <-p.free:
 		z.Reset(&b)
-	} else {
+	default:
 		z, _ = gzip.NewWriterLevel(&b, zipLevel) // fails for a level that does not exist
 	}
 	_, _ = z.Write(body) // into memory: cannot fail
 	_ = z.Close()
-	p.writers.Put(z)
+	select {
+	case p.free <- z:
+	default:
+	}
 	return b.Bytes()
 }

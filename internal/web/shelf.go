@@ -10,6 +10,8 @@ type shelf struct {
 	found foundList // where reports were found
 	brief brief     // pages of what is so now
 	past  pastList  // incidents that are over
+
+	settledOnes settledList // of them
 }
 
-func newShelf() *shelf { return &shelf{kept: newKept(keptBytes), hub: newHub()} }
+func newShelf() *shelf { return &shelf{kept: newKept(keptBytes), zip: newPacker(), hub: newHub()} }

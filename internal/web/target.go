@@ -85,13 +85,33 @@ func (s *site) target(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, to, http.StatusFound)
 		return
 	}
-	tv, err := s.Archive.ViewTarget(tq.target, tq.from, tq.to, tq.cells, tq.view)
+	view := func() (*archive.TargetView, error) {
+		tv, err := s.Archive.ViewTarget(tq.target, tq.from, tq.to, tq.cells, tq.view)
+		if err == nil {
+			w.Header().Set("Mtrq-Total", strconv.Itoa(tv.Total))
+			w.Header().Set("Mtrq-Matching", strconv.Itoa(tv.Matching))
+		}
+		return tv, err
+	}
+	if tq.form == formatHTML {
+		s.briefPage(w, r, forSecond, 0, func() ([]byte, error) {
+			tv, err := view()
+			if err != nil {
+				return nil, pageProblem{archiveProblem(err)}
+			}
+			page, err := s.targetPage(r, tq, tv)
+			if err != nil {
+				return nil, pageProblem{archiveProblem(err)}
+			}
+			return s.render(page.Lang, "target.html", page)
+		})
+		return
+	}
+	tv, err := view()
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
 	}
-	w.Header().Set("Mtrq-Total", strconv.Itoa(tv.Total))
-	w.Header().Set("Mtrq-Matching", strconv.Itoa(tv.Matching))
 	switch tq.form {
 	case formatJSON:
 		s.targetJSON(w, r, tq, tv)
@@ -99,13 +119,6 @@ func (s *site) target(w http.ResponseWriter, r *http.Request) {
 		s.sendCached(w, r, textCSV, cacheAsk, s.csvTable(tv.Entries))
 	case formatSVG:
 		s.sendCached(w, r, appSVG, cacheAsk, s.targetSVG(r, tq, tv))
-	case formatHTML:
-		page, err := s.targetPage(r, tq, tv)
-		if err != nil {
-			s.fail(w, r, archiveProblem(err))
-			return
-		}
-		s.pageCached(w, r, "target.html", page)
 	default:
 		s.sendCached(w, r, textPlain, cacheAsk, s.targetText(r, tq, tv))
 	}

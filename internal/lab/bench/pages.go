@@ -256,10 +256,15 @@ func (l *pageLoad) places(ctx context.Context, f *fixture.Fixture) (days, report
 }
 
 func (l *pageLoad) text(ctx context.Context, t *http.Transport, path string) (string, error) {
+	return l.form(ctx, t, path, "*/*")
+}
+
+func (l *pageLoad) form(ctx context.Context, t *http.Transport, path, accept string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+path, nil)
 	if err != nil {
 		return "", err
 	}
+	req.Header.Set("Accept", accept)
 	resp, err := t.RoundTrip(req)
 	if err != nil {
 		return "", err

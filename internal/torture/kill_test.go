@@ -1,0 +1,71 @@
+package torture
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestKilledAtRandom is the short form of TestTortureKilledAtRandom.
+func TestKilledAtRandom(t *testing.T) { killedAtRandom(t, 40) }
+
+// killedAtRandom kills the node and its senders at random moments under load,
+// until so many have died of it.
+func killedAtRandom(t *testing.T, kills int) {
+	const targets = 40
+	n := network(t, targets)
+	dir := t.TempDir()
+	s := newSite(t, n, filepath.Join(dir, "spool"), filepath.Join(dir, "archive"))
+	r := chance(t)
+	stop := make(chan struct{})
+	var senders sync.WaitGroup
+	var ofSenders atomic.Int64
+	for range 3 {
+		own := rand.New(rand.NewPCG(r.Uint64(), 2))
+		senders.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Duration(own.IntN(120)) * time.Millisecond):
+				}
+				many := 1
+				if own.IntN(3) == 0 {
+					many = 1 + own.IntN(12)
+				}
+				kill := time.Duration(0)
+				if own.IntN(2) == 0 { // they live for some 10 ms
+					kill = time.Duration(1 + own.IntN(int(14*time.Millisecond)))
+				}
+				killed, err := s.enqueue(t, kill, s.some(own, many, targets)...)
+				switch {
+				case killed:
+					ofSenders.Add(1)
+				case err != nil && kill == 0:
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	node := s.node(t)
+	ofNode := 0
+	for ofNode+int(ofSenders.Load()) < kills && !t.Failed() {
+		node.start()
+		time.Sleep(time.Duration(1+r.IntN(400)) * time.Millisecond) // the moment is what is random
+		node.kill()
+		ofNode++
+	}
+	close(stop)
+	senders.Wait()
+	s.drain(t)
+	a := s.held(t)
+	s.sound(t)
+	t.Logf("%d kills of the node and %d of senders; %d jobs acknowledged, %d reported, %d in bad/", ofNode, ofSenders.Load(), len(s.acks), len(a.reports), len(a.bad))
+	if ofNode == 0 || ofSenders.Load() == 0 {
+		t.Error("only one of the two was killed")
+	}
+}
