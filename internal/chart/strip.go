@@ -108,7 +108,9 @@ func ticksOfPings(p *report.Pings, minutes []report.Bucket, from, to time.Time, 
 		if since+long < 0 || since >= length {
 			return
 		}
-		place := func(d time.Duration) int { return int(min(1, max(0, float64(d)/float64(length))) * float64(len(ticks))) }
+		place := func(d time.Duration) int {
+			return int(min(1, max(0, float64(d)/float64(length))) * float64(len(ticks)))
+		}
 		for k := place(since); k <= min(len(ticks)-1, place(since+long)); k++ {
 			fn(&ticks[k])
 		}
