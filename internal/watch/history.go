@@ -76,7 +76,10 @@ func (h *history) forget() { h.cells, h.first = h.cells[:0], h.next }
 // add begins a cell and returns its number.
 func (h *history) add(at uint32) uint32 {
 	c := cell{at: at}
-	if len(h.cells) < h.limit {
+	if n := len(h.cells); n < h.limit {
+		if n == cap(h.cells) { // append would make room for 512 where 300 are kept
+			h.cells = append(make([]cell, 0, min(max(16, 2*n), h.limit)), h.cells...)
+		}
 		h.cells = append(h.cells, c)
 	} else {
 		*h.place(h.next) = c
