@@ -238,3 +238,22 @@ func (e *Evidence) checkHops() error {
 	}
 	return e.checkSeries("ping", &e.Ping)
 }
+
+// TestForeignOrder: the order in which lost probes are laid out means nothing.
+// One lost probe stands last there, behind a long clean stretch.
+func TestForeignOrder(t *testing.T) {
+	hop := func(ttl, lost int) ForeignHop {
+		return ForeignHop{TTL: ttl, Sent: 5000, Lost: lost, Hosts: []ForeignHost{{Addr: netip.AddrFrom4([4]byte{198, 18, 0, byte(ttl)})}}}
+	}
+	f := &Foreign{Program: ForeignMTR, Hops: []ForeignHop{hop(1, 0), hop(2, 1), hop(3, 1)}}
+	if err := f.finish(); err != nil {
+		t.Fatal(err)
+	}
+	v := look(&f.Report().Evidence)
+	if len(v.calm()) > 0 || v.when() != "" || v.shift() != nil || v.rise() != nil {
+		t.Errorf("calm %v, when %q", v.calm(), v.when())
+	}
+	if v.target.Lost != 1 || v.target.Sent != 5000 || v.hops[1].Sent != 5000 {
+		t.Errorf("target %+v", v.target)
+	}
+}

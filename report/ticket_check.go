@@ -1,6 +1,10 @@
 package report
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
 
 // check says what the carrier of the profile will ask for.
 func (w *ticketWriter) check(t *Ticket) {
@@ -67,6 +71,7 @@ func (w *ticketWriter) checkTraces(who string, miss func(string, ...any)) {
 	if w.p.Both && w.in.Reverse == nil && w.in.ReverseText == nil {
 		miss("need.both", who, w.backTo())
 	}
+	w.checkReverse(miss)
 	if !w.p.TCP {
 		return
 	}
@@ -81,6 +86,35 @@ func (w *ticketWriter) checkTraces(who string, miss func(string, ...any)) {
 	}
 	if !icmp {
 		miss("need.icmp", who)
+	}
+}
+
+// checkReverse looks whether what is there of the other direction is of this
+// source and of this time.
+func (w *ticketWriter) checkReverse(miss func(string, ...any)) {
+	var to netip.Addr
+	var e *Evidence
+	switch {
+	case w.in.Reverse != nil:
+		e = &w.in.Reverse.Evidence
+		to = e.Target.Address
+	case w.in.ReverseText != nil && !w.in.ReverseText.Assumed:
+		to = w.in.ReverseText.Address
+	}
+	source := w.sourceAddr()
+	if to.IsValid() && source.IsValid() && to != source && to != w.localAddr() {
+		miss("need.reverse.to", to, source)
+	}
+	if e == nil {
+		return
+	}
+	const apart = 15 * time.Minute
+	ended := e.Times.Started
+	if e.Times.Ended != nil {
+		ended = *e.Times.Ended
+	}
+	if ended.Before(w.from.Add(-apart)) || !w.to.IsZero() && e.Times.Started.After(w.to.Add(apart)) {
+		miss("need.reverse.time", e.Times.Started.Format(ticketTime))
 	}
 }
 

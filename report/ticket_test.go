@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 )
 
@@ -86,6 +87,12 @@ func TestTicketCheck(t *testing.T) {
 	}{
 		{"too few packets", "hetzner", "Hetzner wants 200 packets to the destination: this trace has", func(in *TicketInput, _ *TicketOptions) { in.Report = in.After }},
 		{"one direction", "linode", "wants the trace from the other end to 198.51.100.20", func(in *TicketInput, _ *TicketOptions) { in.Reverse = nil }},
+		{"another direction", "linode", "goes to 203.0.113.7, not to the source 198.51.100.20", func(in *TicketInput, _ *TicketOptions) { in.Reverse = in.Before }},
+		{"another time", "linode", "from the other end is of another time: 2026-11-22", func(in *TicketInput, _ *TicketOptions) {
+			for _, at := range []*time.Time{&in.Reverse.Evidence.Times.Started, in.Reverse.Evidence.Times.Ended} {
+				*at = at.Add(-24 * time.Hour)
+			}
+		}},
 		{"no TCP trace", "aws", "mtrq enqueue --protocol tcp --port 443 203.0.113.7", func(in *TicketInput, _ *TicketOptions) { in.Others = nil }},
 		{"no ICMP trace", "aws", "AWS wants an ICMP trace", func(in *TicketInput, _ *TicketOptions) { in.Report = in.Others[0] }},
 		{"no circuit", "cn-carrier", "wants the circuit number", func(in *TicketInput, o *TicketOptions) {

@@ -78,6 +78,7 @@ func findings(ctx context.Context, cfg *config.Config) []finding {
 	out = append(out, checkSpool(cfg), checkArchive(cfg), checkClock(), checkWatcher())
 	out = append(out, checkPingSockets(cfg), checkWatch(cfg), checkGateway(cfg))
 	out = append(out, checkServe(cfg)...)
+	out = append(out, checkNames(cfg)...)
 	out = append(out, checkBridges(cfg)...)
 	if len(cfg.Nodes) == 0 {
 		out = append(out, finding{what: "peers", text: "none configured"})

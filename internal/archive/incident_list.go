@@ -66,15 +66,16 @@ func (a *Archive) Incidents(q IncidentQuery) ([]IncidentEntry, error) {
 		return nil, err
 	}
 	var out []IncidentEntry
-	for _, day := range days {
+	hash := a.incidents.hash(q.Target, netip.Addr{})
+	for i, day := range days {
 		if !q.Since.IsZero() && day.Compare(DateOf(q.Since, t.loc)) < 0 {
 			break // and so are all before it
 		}
 		if !q.Until.IsZero() && day.Compare(DateOf(q.Until, t.loc)) > 0 {
 			continue
 		}
-		for _, id := range t.incidents(day) {
-			inc, err := t.incident(day, id)
+		for _, id := range t.namesOf(a, day, i >= lively) {
+			known, err := a.knownIncident(t, day, id)
 			var e IncidentEntry
 			switch {
 			case err != nil && (q.Target != "" || q.Class != ""):
@@ -82,9 +83,12 @@ func (a *Archive) Incidents(q IncidentQuery) ([]IncidentEntry, error) {
 			case err != nil:
 				e = IncidentEntry{ID: id, Opened: ulid.Time(id.Time()).In(t.loc), Targets: []string{}, Unreadable: err.Error()}
 			default:
-				e = EntryOfIncident(inc)
+				e = *known.entry
+				if _, ok := slices.BinarySearch(known.members, hash); q.Target != "" && !ok {
+					continue
+				}
 			}
-			if !q.match(e, inc) {
+			if !q.matchEntry(&e) {
 				continue
 			}
 			if out = append(out, e); q.Limit > 0 && len(out) == q.Limit {
@@ -151,19 +155,17 @@ func endOf(l report.LinkEnd) string {
 }
 
 // Match says whether a query selects an incident.
-func (q IncidentQuery) Match(inc *report.Incident) bool { return q.match(EntryOfIncident(inc), inc) }
-
-// match judges an entry; inc is nil where its file could not be read.
-func (q IncidentQuery) match(e IncidentEntry, inc *report.Incident) bool {
-	if !q.Since.IsZero() && e.Opened.Before(q.Since) || !q.Until.IsZero() && !e.Opened.Before(q.Until) {
-		return false
-	}
-	if q.Class != "" && e.Verdict != q.Class {
-		return false
-	}
-	return q.Target == "" || inc != nil && slices.ContainsFunc(inc.Members, func(m report.Member) bool {
+func (q IncidentQuery) Match(inc *report.Incident) bool {
+	e := EntryOfIncident(inc)
+	return q.matchEntry(&e) && (q.Target == "" || slices.ContainsFunc(inc.Members, func(m report.Member) bool {
 		return sameTarget(q.Target, m.Target, m.Address)
-	})
+	}))
+}
+
+// matchEntry judges what an entry tells: all but the target.
+func (q IncidentQuery) matchEntry(e *IncidentEntry) bool {
+	return (q.Since.IsZero() || !e.Opened.Before(q.Since)) && (q.Until.IsZero() || e.Opened.Before(q.Until)) &&
+		(q.Class == "" || e.Verdict == q.Class)
 }
 
 // sameTarget says whether a person who typed asked means this target.

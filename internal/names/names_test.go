@@ -146,11 +146,13 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// fakeDNS answers by address; what it does not know never comes.
+// fakeDNS answers by address; of what it does not know there is no answer in
+// time, as a resolver says it, or, with hang, none at all.
 type fakeDNS struct {
 	mu    sync.Mutex
 	names map[string]string
 	asked int
+	hang  bool
 }
 
 func (f *fakeDNS) LookupAddr(ctx context.Context, addr string) ([]string, error) {
@@ -159,9 +161,11 @@ func (f *fakeDNS) LookupAddr(ctx context.Context, addr string) ([]string, error)
 	name, ok := f.names[addr]
 	f.mu.Unlock()
 	switch {
-	case !ok:
+	case !ok && f.hang:
 		<-ctx.Done()
 		return nil, ctx.Err()
+	case !ok:
+		return nil, &net.DNSError{Err: "i/o timeout", IsTimeout: true}
 	case name == "":
 		return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
 	}
@@ -171,7 +175,7 @@ func (f *fakeDNS) LookupAddr(ctx context.Context, addr string) ([]string, error)
 func TestReverse(t *testing.T) {
 	dns := &fakeDNS{names: map[string]string{a5.String(): "core1.example.net.", v6.String(): ""}}
 	c := newClock()
-	b := New(Options{Resolver: dns, Timeout: 50 * time.Millisecond, Now: c.now})
+	b := New(Options{Resolver: dns, Timeout: time.Minute, Now: c.now})
 	n := b.Look(t.Context(), []netip.Addr{a5, a5, v6})
 	if n.Of[a5].Name != "core1.example.net" || n.Of[v6].Name != "" || lacks(n, report.LackDNS) || dns.asked != 2 {
 		t.Fatalf("%+v, asked %d times", n, dns.asked)
@@ -192,6 +196,11 @@ func TestReverse(t *testing.T) {
 	dns.mu.Unlock()
 	if n := b.Look(t.Context(), []netip.Addr{a5}); n.Of[a5].Name != "new.example.net" {
 		t.Errorf("an old name is believed for ever: %+v", n)
+	}
+	// One that never answers holds nobody up.
+	slow := New(Options{Resolver: &fakeDNS{hang: true}, Timeout: 20 * time.Millisecond})
+	if n := slow.Look(t.Context(), []netip.Addr{a5, b7}); len(n.Of) != 0 || !lacks(n, report.LackDNS) {
+		t.Errorf("no answer at all: %+v", n)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
