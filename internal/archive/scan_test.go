@@ -132,7 +132,7 @@ func TestScan(t *testing.T) {
 	zones := []string{"Asia/Shanghai", "UTC", "America/St_Johns"}
 	r := rand.New(rand.NewPCG(1, 2))
 	taken := 0
-	const lines = 3000
+	const lines = 900
 	for i := range lines {
 		loc, err := time.LoadLocation(zones[i%3])
 		if err != nil {

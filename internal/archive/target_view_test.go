@@ -70,7 +70,7 @@ func TestViewTargetAsByHand(t *testing.T) {
 			last = e.At
 		}
 	}
-	for range 300 {
+	for range 100 {
 		from, to := time.Time{}, time.Time{}
 		if r.IntN(2) == 0 {
 			from = all[0].At.AddDate(0, 0, r.IntN(80)-5)

@@ -195,8 +195,8 @@ func TestViewDayAsByHand(t *testing.T) {
 			}
 			name := day.Path() + "/" + indexName
 			have := 0
-			for round := range 150 {
-				if round%15 == 0 {
+			for round := range 60 {
+				if round%10 == 0 {
 					have = min(len(all), have+57)
 					if round == 0 {
 						putIndex(t, w, name, header{Day: day.String()}, all[:have], "")
