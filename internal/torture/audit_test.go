@@ -20,6 +20,7 @@ type audit struct {
 	byDay    map[string]int      // lines of days
 	byTarget map[string]int      // lines by target
 	bad      map[string]bool     // in bad/, with a reason that says something
+	why      map[string]int      // reasons of files in bad/, without IDs
 	left     []string            // what else lies about
 }
 
@@ -31,7 +32,7 @@ var (
 
 // look reads what is there.
 func look(spool, archive string) (*audit, error) {
-	a := &audit{reports: map[string][]string{}, byDay: map[string]int{}, byTarget: map[string]int{}, bad: map[string]bool{}}
+	a := &audit{reports: map[string][]string{}, byDay: map[string]int{}, byTarget: map[string]int{}, bad: map[string]bool{}, why: map[string]int{}}
 	if err := a.archive(archive); err != nil {
 		return nil, err
 	}
@@ -130,6 +131,7 @@ func (a *audit) spool(dir string) error {
 			a.left = append(a.left, "spool/bad/"+name+" without a reason")
 			continue
 		}
+		a.why[anyID.ReplaceAllString(strings.TrimSpace(string(why)), "ID")]++
 		// A job's name begins with its ID; a list of jobs holds theirs.
 		if id, _, _ := strings.Cut(name, "."); jobID.MatchString(id) && strings.HasSuffix(name, ".job") {
 			a.bad[id] = true

@@ -65,6 +65,9 @@ func killedAtRandom(t *testing.T, kills int) {
 	a := s.held(t)
 	s.sound(t)
 	t.Logf("%d kills of the node and %d of senders; %d jobs acknowledged, %d reported, %d in bad/", ofNode, ofSenders.Load(), len(s.acks), len(a.reports), len(a.bad))
+	for why, files := range a.why {
+		t.Logf("%d files in bad/: %q", files, why)
+	}
 	if ofNode == 0 || ofSenders.Load() == 0 {
 		t.Error("only one of the two was killed")
 	}
