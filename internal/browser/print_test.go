@@ -19,8 +19,8 @@ func TestPrint(t *testing.T) {
 			b := open(t, how{width: 1000, dark: true, print: true})
 			b.visit(p.path, 200)
 			b.shot(p.name)
-			if value[bool](b, `[...document.querySelectorAll("header nav, form.search, a.skip")].some(e => e.getClientRects().length > 0)`) {
-				t.Error("menu or search box is on the paper")
+			if value[bool](b, `[...document.querySelectorAll("header nav, form.search, a.skip, footer button, [data-help]")].some(e => e.getClientRects().length > 0)`) {
+				t.Error("a menu, a button or the search box is on the paper")
 			}
 			type paper struct{ Ink, Back float64 }
 			// Brightness of text and ground, 0 to 255; nothing painted is the white of the paper.
@@ -30,6 +30,13 @@ func TestPrint(t *testing.T) {
 			})()`)
 			if c.Ink > 100 || c.Back < 240 {
 				t.Errorf("ink of brightness %.0f on %.0f, want dark on white", c.Ink, c.Back)
+			}
+			marks := value[[]string](b, `[...document.querySelectorAll("main .verdict, main .figures dd")].filter(e => {
+				const v = getComputedStyle(e).color.match(/[\d.]+/g).map(Number);
+				return e.getClientRects().length > 0 && 0.3*v[0] + 0.59*v[1] + 0.11*v[2] > 130;
+			}).map(e => e.textContent).slice(0, 6)`)
+			if len(marks) > 0 {
+				t.Errorf("a mark is too pale for paper: %q", marks)
 			}
 			pale := value[[]string](b, `[...document.querySelectorAll("main svg text")].filter(e => {
 				const v = getComputedStyle(e).fill.match(/[\d.]+/g).map(Number);

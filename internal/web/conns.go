@@ -9,22 +9,29 @@ import (
 	"time"
 )
 
-// connBound bounds the open connections. Each costs some 20 kB, asked on
+// connBound bounds the open connections. Each costs some 12 kB, asked on
 // or not. When there are too many, the one that has been silent for the
 // longest makes room; while all of them are being answered, the new one
-// is refused.
+// is refused. A quarter of them may be idle, open for a next request that
+// may never come: whoever was closed connects again.
 type connBound struct {
-	most int
+	most, mostIdle int
 
 	mu      sync.Mutex
 	conns   map[net.Conn]*list.Element // nil: it is being answered
-	silent  *list.List                 // of net.Conn, those without a request; the longest silent in front
+	silent  *list.List                 // of silentConn, those without a request; the longest silent in front
+	idle    int                        // of silent: they were answered before
 	evicted uint64
 	refused uint64
 }
 
+type silentConn struct {
+	net.Conn
+	idle bool
+}
+
 func newConnBound(most int) *connBound {
-	return &connBound{most: most, conns: map[net.Conn]*list.Element{}, silent: list.New()}
+	return &connBound{most: most, mostIdle: max(1, most/4), conns: map[net.Conn]*list.Element{}, silent: list.New()}
 }
 
 // open and silent connections now; those closed and refused so far.
@@ -45,11 +52,9 @@ func (b *connBound) enter(c net.Conn) bool {
 			b.mu.Unlock()
 			return false
 		}
-		oldest = b.silent.Remove(front).(net.Conn)
-		delete(b.conns, oldest)
-		b.evicted++
+		oldest = b.evict(front)
 	}
-	b.conns[c] = b.silent.PushBack(c)
+	b.conns[c] = b.silent.PushBack(silentConn{c, false})
 	b.mu.Unlock()
 	if oldest != nil {
 		hangUp(oldest)
@@ -61,29 +66,66 @@ func (b *connBound) enter(c net.Conn) bool {
 // header of its first request is whole, so one that sends it a byte a
 // minute counts as silent.
 func (b *connBound) state(c net.Conn, s http.ConnState) {
+	if oldest := b.enterState(c, s); oldest != nil {
+		hangUp(oldest)
+	}
+}
+
+// enterState gives the connection that is idle for the longest, where there
+// are too many.
+func (b *connBound) enterState(c net.Conn, s http.ConnState) (oldest net.Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	place, ours := b.conns[c]
 	if !ours {
-		return // made room for another
+		return nil // made room for another
 	}
 	switch s {
 	case http.StateActive:
 		b.leaveSilent(c, place)
 	case http.StateIdle:
 		b.leaveSilent(c, place)
-		b.conns[c] = b.silent.PushBack(c)
+		b.conns[c] = b.silent.PushBack(silentConn{c, true})
+		if b.idle++; b.idle > b.mostIdle {
+			return b.evict(b.firstIdle())
+		}
 	case http.StateClosed, http.StateHijacked:
 		b.leaveSilent(c, place)
 		delete(b.conns, c)
 	}
+	return nil
 }
 
 func (b *connBound) leaveSilent(c net.Conn, place *list.Element) {
 	if place != nil {
-		b.silent.Remove(place)
+		b.remove(place)
 		b.conns[c] = nil
 	}
+}
+
+func (b *connBound) remove(place *list.Element) net.Conn {
+	c := b.silent.Remove(place).(silentConn)
+	if c.idle {
+		b.idle--
+	}
+	return c.Conn
+}
+
+// evict forgets a silent connection, for the caller to close.
+func (b *connBound) evict(place *list.Element) net.Conn {
+	c := b.remove(place)
+	delete(b.conns, c)
+	b.evicted++
+	return c
+}
+
+// firstIdle is the one that is idle for the longest; there is one.
+func (b *connBound) firstIdle() *list.Element {
+	e := b.silent.Front()
+	for !e.Value.(silentConn).idle {
+		e = e.Next()
+	}
+	return e
 }
 
 func (b *connBound) listener(l net.Listener) net.Listener { return &boundListener{l, b} }

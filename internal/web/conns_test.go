@@ -165,3 +165,51 @@ func TestSlow(t *testing.T) {
 		t.Errorf("%d jobs in the spool", got)
 	}
 }
+
+// TestFewAreIdle: of those that were answered and stay open a quarter may,
+// the ones that asked last; who has not asked yet is none of them.
+func TestFewAreIdle(t *testing.T) {
+	b := newConnBound(16)
+	var far []net.Conn
+	enter := func() net.Conn {
+		here, there := net.Pipe()
+		t.Cleanup(func() { _, _ = here.Close(), there.Close() })
+		if !b.enter(here) {
+			t.Fatal("refused")
+		}
+		far = append(far, there)
+		return here
+	}
+	answer := func(c net.Conn) {
+		b.state(c, http.StateActive)
+		b.state(c, http.StateIdle)
+	}
+	var all []net.Conn
+	for range 7 {
+		all = append(all, enter())
+	}
+	for _, c := range all[1:] { // the first has not asked
+		answer(c)
+	}
+	answer(all[3])
+	answer(enter())
+	closed := func(i int) bool {
+		// A pipe says so of its other end.
+		return errors.Is(far[i].SetReadDeadline(time.Time{}), io.ErrClosedPipe)
+	}
+	for i, want := range []bool{false, true, true, false, true, false, false, false} {
+		if got := closed(i); got != want {
+			t.Errorf("connection %d closed: %v, want %v", i, got, want)
+		}
+	}
+	open, silent, evicted, refused := b.counts()
+	if open != 5 || silent != 5 || b.idle != 4 || evicted != 3 || refused != 0 {
+		t.Errorf("%d open, %d silent, %d idle, %d evicted, %d refused", open, silent, b.idle, evicted, refused)
+	}
+	for _, c := range all {
+		b.state(c, http.StateClosed)
+	}
+	if b.idle != 1 {
+		t.Errorf("%d idle, want the last", b.idle)
+	}
+}

@@ -7,7 +7,7 @@ import (
 
 // keptBytes bounds what a server keeps of what it has made: with what the
 // archive keeps it stays well below 64 MB.
-const keptBytes = 6 << 20
+const keptBytes = 10 << 20
 
 // kept keeps what was made lately, under names that change when the
 // content would. It holds so many bytes and forgets what was not asked
