@@ -102,8 +102,9 @@ func (s *site) incidentPageTag(r *http.Request, id ulid.ULID) string {
 func (s *site) incidentPage(r *http.Request, inc *report.Incident, open, all bool) incidentPage {
 	inc = s.incidentInZone(inc)
 	reports := s.reportsOf(inc, open)
-	d := report.JudgeIncident(inc, reports)
-	p := incidentPage{head: s.head(r, incidentTitle(inc)), ID: inc.ID.String(), State: string(inc.State), Affected: affectedOf(inc)}
+	h := s.head(r, incidentTitle(inc))
+	d := report.JudgeIncidentIn(inc, reports, h.judgedIn())
+	p := incidentPage{head: h, ID: inc.ID.String(), State: string(inc.State), Affected: affectedOf(inc)}
 	p.Section = "incidents"
 	p.StateWord = p.wordOf("inc.state", string(inc.State))
 	if s.stale(inc, open) {

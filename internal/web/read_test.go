@@ -398,3 +398,19 @@ func TestReadingMethodsAndHosts(t *testing.T) {
 	n.tracing()
 	n.get("/readyz").want(t, 200, "ok")
 }
+
+// TestVerdictSpeaksChinese: the sentence that everybody reads first is in the
+// language of the page.
+func TestVerdictSpeaksChinese(t *testing.T) {
+	n := newNode(t)
+	id := newID(noon)
+	n.archived(sample(id, noon))
+	for lang, want := range map[string]string{"zh-CN": "探测", "en": "probes"} {
+		page := n.get("/2026/11/23/"+id.String(), asBrowser, "Accept-Language: "+lang)
+		_, sentence, ok := strings.Cut(page.body, `<p class="sentence">`)
+		sentence, _, _ = strings.Cut(sentence, "</p>")
+		if !ok || !strings.Contains(sentence, want) {
+			t.Errorf("%s: the sentence is %q, want %q in it", lang, sentence, want)
+		}
+	}
+}

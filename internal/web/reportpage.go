@@ -67,14 +67,15 @@ type requestView struct {
 func (s *site) reportPage(r *http.Request, rep *report.Report) reportPage {
 	rep = s.inZone(rep)
 	ev := &rep.Evidence
-	verdict := report.Judge(ev)
 	target, asked := ev.Target.Asked, ""
 	if a := ev.Target.Address; a.IsValid() && a.String() != ev.Target.Asked {
 		target, asked = a.String(), ev.Target.Asked
 	}
 	in := s.Archive.Location()
+	h := s.head(r, target+" "+ev.Times.Accepted.In(in).Format("2006-01-02 15:04:05"))
+	verdict := report.JudgeIn(ev, h.judgedIn())
 	p := reportPage{
-		head:    s.head(r, target+" "+ev.Times.Accepted.In(in).Format("2006-01-02 15:04:05")),
+		head:    h,
 		Running: ev.Ended == report.EndedRunning,
 		Target:  clean(target), Asked: clean(asked), TargetURL: targetURL(target),
 		When:     s.stamp(ev.Times.Accepted),
