@@ -2,7 +2,7 @@
 // shows the reports of the archive. It never touches a running trace.
 //
 //	GET, POST /api/mtr?ip=203.0.113.7   enqueue; 202 and one line "ID URL"
-//	          further: event reason protocol port size tos family
+//	          further: event reason protocol port size tos family coalesce
 //	          interval rounds max_ttl tag=key=value wait (0-60 seconds);
 //	          POST: also a form, or a list of targets, one a line
 //	POST      /api/v1/jobs              enqueue, JSON: one job or {"jobs":[…]}; form, list

@@ -38,6 +38,7 @@ type wireJob struct {
 	Interval string            `json:"interval"`
 	Rounds   *int              `json:"rounds"`
 	MaxTTL   *int              `json:"max_ttl"`
+	Coalesce *bool             `json:"coalesce"`
 	Tags     map[string]string `json:"tags"`
 }
 
@@ -165,6 +166,7 @@ func strictJSON(b []byte, v any) error {
 // absent (0) must not stand in the body: it would be ignored.
 func (wj wireJob) job() (spool.Job, error) {
 	j := spool.Job{Target: wj.Target, Reason: wj.Reason, Event: wj.Event, Protocol: wj.Protocol, Family: wj.Family, Tags: wj.Tags}
+	j.NoCoalesce = wj.Coalesce != nil && !*wj.Coalesce
 	if len(wj.Tags) == 0 {
 		j.Tags = nil
 	}

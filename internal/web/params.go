@@ -27,7 +27,7 @@ type ask struct {
 }
 
 // optionParams are the parameters beside the target. All but tag stand once.
-const optionParams = "reason event protocol port size tos family interval rounds max_ttl tag wait"
+const optionParams = "reason event protocol port size tos family interval rounds max_ttl coalesce tag wait"
 
 // parseAsk reads the parameters of /api/mtr. A name that it does not
 // know and a parameter given twice are errors: what is ignored in
@@ -51,6 +51,7 @@ func askOf(v url.Values, name string) (ask, *problem) {
 	a.job.Interval = p.duration("interval")
 	a.job.Rounds = p.number("rounds", 1, 10000)
 	a.job.MaxTTL = p.number("max_ttl", 1, 64)
+	a.job.NoCoalesce = p.no("coalesce")
 	a.job.Tags = p.tags()
 	a.wait = time.Duration(p.number("wait", 0, int(maxWait/time.Second))) * time.Second
 	if p.problem != nil {
@@ -60,6 +61,20 @@ func askOf(v url.Values, name string) (ask, *problem) {
 		return ask{}, pr
 	}
 	return a, nil
+}
+
+// no is true of a parameter that says no; where it is absent, or says yes, it
+// is false.
+func (p *paramReader) no(name string) bool {
+	switch s := p.word(name); s {
+	case "", "true", "1":
+		return false
+	case "false", "0":
+		return true
+	default:
+		p.fault(codeParameter, "write coalesce=false for a trace of its own, or leave it out", "%s %s is neither true nor false", name, short(s))
+		return false
+	}
 }
 
 // paramReader takes parameters one by one and keeps the first fault's

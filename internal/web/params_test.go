@@ -153,3 +153,15 @@ func FuzzParseAsk(f *testing.F) {
 		}
 	})
 }
+
+func TestParamCoalesce(t *testing.T) {
+	for value, want := range map[string]bool{"false": true, "0": true, "true": false, "1": false} {
+		a, p := parseAsk(url.Values{"ip": {"203.0.113.7"}, "coalesce": {value}})
+		if p != nil || a.job.NoCoalesce != want {
+			t.Errorf("coalesce=%s: own trace %v, %v; want %v", value, a.job.NoCoalesce, p, want)
+		}
+	}
+	if _, p := parseAsk(url.Values{"ip": {"203.0.113.7"}, "coalesce": {"maybe"}}); p == nil || p.status != 400 {
+		t.Errorf("coalesce=maybe: %v, want 400", p)
+	}
+}
