@@ -20,6 +20,7 @@ import (
 
 	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/config"
+	"github.com/mtrq/mtrq/internal/names"
 	"github.com/mtrq/mtrq/internal/web"
 	"github.com/mtrq/mtrq/spool"
 )
@@ -267,6 +268,9 @@ func newServer(cfg *config.Config, sp *spool.Spool, log *slog.Logger) (*web.Serv
 			Rate: float64(cfg.Serve.ClientRate), Burst: float64(cfg.Serve.ClientBurst), MetricsTargets: cfg.Serve.MetricsTargets,
 		},
 		Node: cfg.Node.Name, Version: version(), Log: log, Now: time.Now,
+	}
+	if cfg.ASN.Database != "" {
+		s.AS = names.New(names.Options{Database: cfg.ASN.Database}).AS
 	}
 	if cfg.Serve.TLSCert != "" {
 		if s.TLS, err = web.OpenCertificate(cfg.Serve.TLSCert, cfg.Serve.TLSKey, log); err != nil {

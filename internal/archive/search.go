@@ -99,10 +99,29 @@ func (a *Archive) searchTargets(t *tree, q string) ([]Hit, error) {
 	return hits, nil
 }
 
+// SearchWhere finds targets by their addresses: those for which match says so,
+// with the words that it adds.
+func (a *Archive) SearchWhere(match func(netip.Addr) (detail string, ok bool), limit int) ([]Hit, error) {
+	t, err := a.open()
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	var hits []Hit
+	for _, name := range a.targets.list(t) {
+		addr := addressOf(name)
+		if !addr.IsValid() {
+			continue
+		}
+		if detail, ok := match(addr); ok {
+			hits = append(hits, Hit{Kind: HitTarget, Text: addr.String(), Detail: detail, Target: addr.String()})
+		}
+	}
+	slices.SortFunc(hits, func(a, b Hit) int { return compareTargets(a.Text, b.Text) })
+	return hits[:min(limit, len(hits))], nil
+}
+
 // searchNames looks at what was learnt from the days that were counted.
 func (a *Archive) searchNames(q string) []Hit {
-	// AS numbers and names ("AS64500", "Example Carrier") are to be looked for
-	// here, by the addresses that a database of them gives.
 	part := strings.ToLower(q)
 	var hits []Hit
 	n := &a.calendar.names

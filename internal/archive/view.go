@@ -119,8 +119,6 @@ const (
 	HitIncident HitKind = "incident"
 	HitNode     HitKind = "node"
 	HitTag      HitKind = "tag"
-	// AS numbers and names belong here once mtrq has a database of them: see
-	// searchNames.
 )
 
 // A Hit is one thing found. What does not apply is empty.

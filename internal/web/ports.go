@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -46,4 +47,5 @@ type Archive interface {
 	IncidentReports(*report.Incident) []*report.Report                            // of its first members, as far as they are there
 	Suspects(since time.Time, limit int, target string) ([]report.Suspect, error) // newest first
 	Search(q string, limit int) ([]archive.Hit, error)
+	SearchWhere(match func(netip.Addr) (detail string, ok bool), limit int) ([]archive.Hit, error)
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -21,7 +23,7 @@ type searchPage struct {
 	Hits   []hitRow
 	More   bool
 	target string // of the only hit
-	AS     bool   // it was asked for an AS number, of which nothing is known
+	AS     bool   // it was asked for an AS number, and no database is set up
 }
 
 type hitRow struct {
@@ -41,10 +43,10 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 			detail: fmt.Sprintf(`parameter "q": it is longer than %d bytes`, maxFilter), hint: "a part of a name, or the beginning of an ID, is enough"})
 		return
 	}
-	p := searchPage{head: s.head(r, ""), Asked: clean(q), AS: asNumber.MatchString(q)}
+	p := searchPage{head: s.head(r, ""), Asked: clean(q), AS: asNumber.MatchString(q) && s.AS == nil}
 	p.Title, p.Query = p.T("find.title"), clean(q)
 	if q != "" && !p.AS {
-		hits, err := s.Archive.Search(q, maxHits+1)
+		hits, err := s.find(q)
 		if err != nil {
 			s.fail(w, r, archiveProblem(err))
 			return
@@ -89,6 +91,21 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.send(w, r, http.StatusOK, textPlain, s.searchText(r, p))
 	}
+}
+
+// find asks the archive; of an AS, for the targets in it.
+func (s *site) find(q string) ([]archive.Hit, error) {
+	if !asNumber.MatchString(q) {
+		return s.Archive.Search(q, maxHits+1)
+	}
+	number, err := strconv.ParseUint(strings.TrimSpace(q[len("AS"):]), 10, 32)
+	if err != nil {
+		return nil, nil // greater than any
+	}
+	return s.Archive.SearchWhere(func(a netip.Addr) (string, bool) {
+		n, ok := s.AS(a)
+		return n.Org, ok && uint64(n.AS) == number
+	}, maxHits+1)
 }
 
 // MarshalJSON names the fields as programs read them.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mtrq/mtrq/internal/trace"
+	"github.com/mtrq/mtrq/report"
 )
 
 // A Server answers HTTP for one node. It writes jobs into the spool and
@@ -28,6 +30,8 @@ type Server struct {
 	PublicURL []*url.URL   // where people reach this server; links use the first
 	TLS       *Certificate // of the listeners that speak TLS
 	Limits    Limits
+
+	AS func(netip.Addr) (report.Named, bool) // the AS of an address; nil: nobody knows
 
 	Node    string // name of this node
 	Version string
