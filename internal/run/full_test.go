@@ -113,16 +113,18 @@ func TestSpoolIsFull(t *testing.T) {
 	rep := s.reports()[short]
 	before, _ := s.events(long)
 	free()
-	await(t, "the events to catch up", func() bool { now, _ := s.events(long); return len(now) > len(before)+30 })
+	await(t, "the events to catch up", func() bool { now, _ := s.events(long); return len(now) > len(before)+90 })
 	await(t, "run.json to be written again", func() bool { _, tracing, _ := s.spool.RunState(time.Now()); return tracing })
 	unsure := s.state().Counters.ProbesUnsent // of a busy machine
 	if e := &rep.Evidence; e.Ended != report.EndedComplete || sent(rep) > s.probed(1) || sent(rep) < s.probed(1)-unsure {
 		t.Errorf("ended %s with %d probes of %d on the line", e.Ended, sent(rep), s.probed(1))
 	}
-	// None is missing that left while they could not be written.
+	// None is missing that left while they could not be written. The newest
+	// may wait for their turn at a router while later ones have left.
 	now, _ := s.events(long)
 	missing := 0
-	for n := range slices.Max(slices.Collect(maps.Keys(now))) {
+	const mayWait = 40
+	for n := range slices.Max(slices.Collect(maps.Keys(now))) - mayWait {
 		if !now[n] {
 			missing++
 		}
