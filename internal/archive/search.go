@@ -84,19 +84,7 @@ func (a *Archive) searchTargets(t *tree, q string) ([]Hit, error) {
 		addr = addr.WithZone("").Unmap()
 		match = func(_ string, a netip.Addr) bool { return a == addr }
 	}
-	var hits []Hit
-	for _, name := range a.targets.list(t) {
-		addr := addressOf(name)
-		text := strings.TrimSuffix(name, ".")
-		if addr.IsValid() {
-			text = addr.String()
-		}
-		if match(text, addr) {
-			hits = append(hits, Hit{Kind: HitTarget, Text: text, Target: text})
-		}
-	}
-	slices.SortFunc(hits, func(a, b Hit) int { return compareTargets(a.Text, b.Text) })
-	return hits, nil
+	return a.targetsWhere(t, func(text string, addr netip.Addr) (string, bool) { return "", match(text, addr) }), nil
 }
 
 // SearchWhere finds targets by their addresses: those for which match says so,
@@ -106,18 +94,31 @@ func (a *Archive) SearchWhere(match func(netip.Addr) (detail string, ok bool), l
 	if err != nil {
 		return nil, ignoreMissing(err)
 	}
+	hits := a.targetsWhere(t, func(_ string, addr netip.Addr) (string, bool) {
+		if !addr.IsValid() {
+			return "", false
+		}
+		return match(addr)
+	})
+	return hits[:min(limit, len(hits))], nil
+}
+
+// targetsWhere is every target that matches by its text or address; a name
+// that did not resolve has no address.
+func (a *Archive) targetsWhere(t *tree, match func(text string, addr netip.Addr) (detail string, ok bool)) []Hit {
 	var hits []Hit
 	for _, name := range a.targets.list(t) {
 		addr := addressOf(name)
-		if !addr.IsValid() {
-			continue
+		text := strings.TrimSuffix(name, ".")
+		if addr.IsValid() {
+			text = addr.String()
 		}
-		if detail, ok := match(addr); ok {
-			hits = append(hits, Hit{Kind: HitTarget, Text: addr.String(), Detail: detail, Target: addr.String()})
+		if detail, ok := match(text, addr); ok {
+			hits = append(hits, Hit{Kind: HitTarget, Text: text, Detail: detail, Target: text})
 		}
 	}
 	slices.SortFunc(hits, func(a, b Hit) int { return compareTargets(a.Text, b.Text) })
-	return hits[:min(limit, len(hits))], nil
+	return hits
 }
 
 // searchNames looks at what was learnt from the days that were counted.
