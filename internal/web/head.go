@@ -6,7 +6,6 @@ import (
 
 	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/web/words"
-	"github.com/mtrq/mtrq/report"
 )
 
 // head is what every page has around its content. A page embeds it and
@@ -75,12 +74,4 @@ func plainURL(u string) string {
 		}
 	}
 	return b.String()
-}
-
-// judgedIn is the language of a verdict's sentence.
-func (h *head) judgedIn() report.Lang {
-	if l, ok := report.ParseLang(string(h.Lang)); ok {
-		return l
-	}
-	return report.English
 }

@@ -103,7 +103,7 @@ func (s *site) incidentPage(r *http.Request, inc *report.Incident, open, all boo
 	inc = s.incidentInZone(inc)
 	reports := s.reportsOf(inc, open)
 	h := s.head(r, incidentTitle(inc))
-	d := report.JudgeIncidentIn(inc, reports, h.judgedIn())
+	d := report.JudgeIncidentIn(inc, reports, report.Lang(h.Lang)) // both name languages alike
 	p := incidentPage{head: h, ID: inc.ID.String(), State: string(inc.State), Affected: affectedOf(inc)}
 	p.Section = "incidents"
 	p.StateWord = p.wordOf("inc.state", string(inc.State))

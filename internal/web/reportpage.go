@@ -73,7 +73,7 @@ func (s *site) reportPage(r *http.Request, rep *report.Report) reportPage {
 	}
 	in := s.Archive.Location()
 	h := s.head(r, target+" "+ev.Times.Accepted.In(in).Format("2006-01-02 15:04:05"))
-	verdict := report.JudgeIn(ev, h.judgedIn())
+	verdict := report.JudgeIn(ev, report.Lang(h.Lang)) // both name languages alike
 	p := reportPage{
 		head:    h,
 		Running: ev.Ended == report.EndedRunning,
