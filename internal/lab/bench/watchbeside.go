@@ -73,44 +73,46 @@ type contender interface {
 	end() error
 }
 
-func (b *bench) besideEvents(ctx context.Context, side *besideSide, start func(context.Context, *lab.Net) (contender, error)) (err error) {
+// besideEvents lets links fail, drawn at random.
+func (b *bench) besideEvents(ctx context.Context, side *besideSide, start starter) (err error) {
+	side.events, side.memory, err = b.besidePlay(ctx, start, func(top *lab.Topology) []lossEvent { return besidePlan(top, sized(b, 20, 4)) })
+	return err
+}
+
+// besideAll cuts what all targets share.
+func (b *bench) besideAll(ctx context.Context, side *besideSide, start starter) (err error) {
+	side.all, side.most, err = b.besidePlay(ctx, start, func(top *lab.Topology) []lossEvent {
+		cut := lossEvent{length: besideLength, link: links(top.Targets[0])[1], ttl: 2, toward: lab.Forward, percent: 100}
+		for i := range top.Targets {
+			cut.targets = append(cut.targets, i)
+		}
+		return []lossEvent{cut}
+	})
+	return err
+}
+
+// starter lets a contender watch a network.
+type starter func(context.Context, *lab.Net) (contender, error)
+
+// besidePlay lets events happen while one watches: what it saw of them, and
+// its memory meanwhile, bytes.
+func (b *bench) besidePlay(ctx context.Context, start starter, events func(*lab.Topology) []lossEvent) (seen tally, memory int64, err error) {
 	top, err := lab.Tree(besideTargets, 8, 15, 12)
 	if err != nil {
-		return err
+		return seen, 0, err
 	}
-	drawn := besidePlan(top, sized(b, 20, 4))
-	return b.contend(ctx, top, start, func(n *lab.Net, c contender) error {
-		memory := sample(c.pid())
+	drawn := events(top)
+	err = b.contend(ctx, top, start, func(n *lab.Net, c contender) error {
+		sampled := sample(c.pid())
 		been, err := play(ctx, n, drawn)
 		if err == nil {
 			err = c.settle(ctx)
 		}
-		side.memory = memory.end()
-		side.events = tallyOf(pairs(n.Truth().Records(), been, func(i int) int { return n.Target(i).TTL() }))
+		memory = sampled.end()
+		seen = tallyOf(pairs(n.Truth().Records(), been, func(i int) int { return n.Target(i).TTL() }))
 		return err
 	})
-}
-
-// besideAll cuts what all targets share.
-func (b *bench) besideAll(ctx context.Context, side *besideSide, start func(context.Context, *lab.Net) (contender, error)) error {
-	top, err := lab.Tree(besideTargets, 8, 15, 12)
-	if err != nil {
-		return err
-	}
-	cut := lossEvent{length: besideLength, link: links(top.Targets[0])[1], ttl: 2, toward: lab.Forward, percent: 100}
-	for i := range top.Targets {
-		cut.targets = append(cut.targets, i)
-	}
-	return b.contend(ctx, top, start, func(n *lab.Net, c contender) error {
-		memory := sample(c.pid())
-		been, err := play(ctx, n, []lossEvent{cut})
-		if err == nil {
-			err = c.settle(ctx)
-		}
-		side.most = memory.end()
-		side.all = tallyOf(pairs(n.Truth().Records(), been, func(i int) int { return n.Target(i).TTL() }))
-		return err
-	})
+	return seen, memory, err
 }
 
 // besidePlan draws events over which both go. The seed is one that makes a
@@ -121,7 +123,7 @@ func besidePlan(top *lab.Topology, events int) []lossEvent {
 	})
 }
 
-func (b *bench) besideQuiet(ctx context.Context, side *besideSide, lasts time.Duration, start func(context.Context, *lab.Net) (contender, error)) error {
+func (b *bench) besideQuiet(ctx context.Context, side *besideSide, lasts time.Duration, start starter) error {
 	top, err := lab.Tree(besideTargets, 8, 15, 13)
 	if err != nil {
 		return err
@@ -138,7 +140,7 @@ func (b *bench) besideQuiet(ctx context.Context, side *besideSide, lasts time.Du
 }
 
 // contend makes a network, lets one watch it and does something to it.
-func (b *bench) contend(ctx context.Context, top *lab.Topology, start func(context.Context, *lab.Net) (contender, error), do func(*lab.Net, contender) error) (err error) {
+func (b *bench) contend(ctx context.Context, top *lab.Topology, start starter, do func(*lab.Net, contender) error) (err error) {
 	n, err := lab.Start(lab.Config{Topology: top, Seed: 12})
 	if err != nil {
 		return err
