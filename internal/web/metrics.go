@@ -169,6 +169,18 @@ func (e *exposition) one(name, kind, help string, value float64, labels ...strin
 	e.sample(name, value, labels...)
 }
 
+// counter is a metric of one value that only grows.
+type counter struct {
+	name, help string
+	n          int
+}
+
+func (e *exposition) counters(all []counter) {
+	for _, c := range all {
+		e.one(c.name, "counter", c.help, float64(c.n))
+	}
+}
+
 // histogram writes the samples of one histogram of a family.
 func (e *exposition) histogram(name string, h *histogram, labels ...string) {
 	h.mu.Lock()

@@ -117,10 +117,7 @@ func runMetrics(e *exposition, sp Spool, now time.Time) {
 		e.sample("mtrq_run_jobs", float64(j.n), "state", j.state)
 	}
 	k := st.Counters
-	for _, c := range []struct {
-		name, help string
-		n          int
-	}{
+	e.counters([]counter{
 		{"mtrq_run_jobs_claimed_total", "Jobs taken out of the queue since mtrq run was started.", k.Claimed},
 		{"mtrq_run_jobs_reported_total", "Jobs whose report is written.", k.Reported},
 		{"mtrq_run_jobs_interrupted_total", "Jobs whose trace was interrupted; they have a report.", k.Interrupted},
@@ -130,9 +127,7 @@ func runMetrics(e *exposition, sp Spool, now time.Time) {
 		{"mtrq_run_probes_answered_total", "Probes answered in time.", k.ProbesAnswered},
 		{"mtrq_run_probes_late_total", "Probes answered after their deadline.", k.ProbesLate},
 		{"mtrq_run_probes_unsent_total", "Probes that could not be sent.", k.ProbesUnsent},
-	} {
-		e.one(c.name, "counter", c.help, float64(c.n))
-	}
+	})
 	if l := st.LatenessMS; l != nil {
 		e.family("mtrq_run_lateness_seconds", "gauge", "From acceptance to first probe over the last 1,000 traces.")
 		for _, v := range []struct {

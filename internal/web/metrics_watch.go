@@ -32,10 +32,7 @@ func watchMetrics(e *exposition, st *spool.WatchState, now time.Time) {
 	}
 	e.one("mtrq_watch_targets_thinned", "gauge", "Silent targets that are asked every 5 s only.", float64(n.Thinned))
 	e.one("mtrq_watch_incidents_open", "gauge", "Incidents that are open.", float64(n.Open))
-	for _, c := range []struct {
-		name, help string
-		n          int
-	}{
+	e.counters([]counter{
 		{"mtrq_watch_pings_sent_total", "Pings sent since the watchdog was started.", n.PingsSent},
 		{"mtrq_watch_pings_lost_total", "Pings that were lost.", n.PingsLost},
 		{"mtrq_watch_pings_late_total", "Pings answered after their deadline.", n.PingsLate},
@@ -43,9 +40,7 @@ func watchMetrics(e *exposition, st *spool.WatchState, now time.Time) {
 		{"mtrq_watch_suspects_total", "Targets that missed a ping and were looked at.", n.Suspects},
 		{"mtrq_watch_incidents_opened_total", "Incidents opened.", n.Opened},
 		{"mtrq_watch_incidents_closed_total", "Incidents closed.", n.Closed},
-	} {
-		e.one(c.name, "counter", c.help, float64(c.n))
-	}
+	})
 	e.family("mtrq_watch_source_targets", "gauge", "Targets of each list.")
 	seen := map[string]bool{}
 	for _, s := range st.Sources {
