@@ -25,8 +25,9 @@ func AppendEvent(dst []byte, e Event) []byte {
 			Schema int        `json:"schema"`
 			Node   string     `json:"node"`
 			Source netip.Addr `json:"source,omitzero"`
+			Clock  *HostClock `json:"clock,omitempty"`
 			Target *Target    `json:"target,omitempty"`
-		}{e.E, e.At, e.Schema, e.Node, e.Source, e.Target}
+		}{e.E, e.At, e.Schema, e.Node, e.Source, e.Clock, e.Target}
 	case EventPhase:
 		line = struct {
 			E     EventType `json:"e"`

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func (p *printer) below() {
 	p.targetLine()
 	p.watchLine()
 	for i := range e.Requests {
-		p.request(&e.Requests[i])
+		p.request(&e.Requests[i], i == 0)
 	}
 	p.traced()
 	p.ended()
@@ -71,7 +72,9 @@ func (p *printer) watchLine() {
 	p.line("Watched: ", strconv.Itoa(lost), " of ", strconv.Itoa(sent), " pings of the watchdog lost, from ", clock(0), " to ", clock(len(w.Answer)-1))
 }
 
-func (p *printer) request(r *Request) {
+// request is one that this trace answers; first: it is the one that it was
+// made for.
+func (p *printer) request(r *Request, first bool) {
 	p.b = append(p.b, "Asked: "+r.Accepted.Format("2006-01-02T15:04:05.000Z07:00")+" by "+Printable(r.Source)...)
 	if r.By != "" {
 		p.b = append(p.b, " ("+Printable(r.By)+")"...)
@@ -85,7 +88,10 @@ func (p *printer) request(r *Request) {
 	if r.Event != "" {
 		p.b = append(p.b, ", event "+Printable(r.Event)...)
 	}
+	begin, _ := p.e.firstProbe(math.Inf(-1))
 	switch w := r.AskedToFirstProbe; {
+	case w != nil && first && begin < p.e.acceptedMS(r):
+		p.b = append(p.b, ", under way already, next probe "+waited(*w)+" later"...)
 	case w != nil:
 		p.b = append(p.b, ", first probe "+waited(*w)+" later"...)
 	case p.e.Ended == EndedRunning:
@@ -212,14 +218,18 @@ func (p *printer) footnotes() {
 		if !s.Addr.IsValid() || s.Sent == 0 {
 			continue
 		}
-		p.line("Shared: ", s.Addr.String(), " answered ", ofN(s.Answered, s.Sent, ""), " of all traces together meanwhile; it shows the router's limit and is no evidence of loss.")
+		meaning := "; it shows the router's limit and is no evidence of loss."
+		if s.Answered >= s.Sent {
+			meaning = "."
+		}
+		p.line("Shared: ", s.Addr.String(), " answered ", ofN(s.Answered, s.Sent, ""), " of all traces together meanwhile", meaning)
 	}
 	for _, o := range e.Others {
 		said := "no answer"
 		if o.Answered {
 			said = "answered"
 		}
-		p.line("Also tried: ", o.name(), ", ", said, ".")
+		p.line("Also tried: ", o.name(English), ", ", said, ".")
 	}
 	for _, n := range e.Notes {
 		p.line("Note: ", Printable(n))

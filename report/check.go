@@ -21,6 +21,9 @@ func (e *Evidence) check() error {
 	case len(e.Hops) > maxByte || len(e.Beyond) > maxByte:
 		return fmt.Errorf("%d hops and %d beyond", len(e.Hops), len(e.Beyond))
 	}
+	if err := e.checkWords(); err != nil {
+		return err
+	}
 	for _, t := range e.Times.all() {
 		if t.Year() < 1970 || t.Year() > 9999 {
 			return fmt.Errorf("time in the year %d", t.Year())
@@ -52,6 +55,9 @@ func (e *Evidence) check() error {
 			if err := e.checkSeries(fmt.Sprintf("hop %d", h.TTL), &h.Series); err != nil {
 				return err
 			}
+			if len(h.MPLS) > len(h.Answer) {
+				return fmt.Errorf("hop %d: %d MPLS stacks in answers to %d probes", h.TTL, len(h.MPLS), len(h.Answer))
+			}
 			for _, m := range h.MPLS {
 				if m.Addr < 0 || m.Addr >= len(e.Addresses) || len(m.Labels) > maxLabels {
 					return fmt.Errorf("hop %d: MPLS stack of address %d with %d labels", h.TTL, m.Addr, len(m.Labels))
@@ -65,6 +71,33 @@ func (e *Evidence) check() error {
 		}
 	}
 	return e.checkCounts()
+}
+
+// checkWords bounds every text: a table is as wide as its longest name.
+func (e *Evidence) checkWords() error {
+	if err := checkTexts(append([]string{e.Node.Name, e.Node.Place, e.Error, e.Versions.MTRQ, e.Versions.MTRPacket}, e.Notes...)...); err != nil {
+		return err
+	}
+	for _, o := range e.Others {
+		if err := checkTexts(o.Protocol); err != nil {
+			return fmt.Errorf("other: %w", err)
+		}
+	}
+	for i := range e.Requests {
+		r := &e.Requests[i]
+		if err := checkTexts(r.Source, r.By, r.Reason, r.Event, r.SentAs, r.Asked, string(r.Freshness)); err != nil {
+			return fmt.Errorf("request %s: %w", r.ID, err)
+		}
+		if len(r.Tags) > maxByte {
+			return fmt.Errorf("request %s: %d tags", r.ID, len(r.Tags))
+		}
+		for k, v := range r.Tags {
+			if err := checkTexts(k, v); err != nil {
+				return fmt.Errorf("request %s: tag: %w", r.ID, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (e *Evidence) checkCounts() error {

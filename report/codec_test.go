@@ -77,6 +77,7 @@ func TestSchema(t *testing.T) {
 		{"an unknown class", `"class": "`, `"class": "un`},
 		{"no address", `"address": "203.0.113.7"`, `"address": "example.net"`},
 		{"an ID that is none", `"id": "01KAR1`, `"id": "91KAR1`},
+		{"a clock that knows more", `{"synchronised":true,`, `{"synchronised":true,"source":"ntp",`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bad := strings.Replace(good, c.old, c.with, 1)

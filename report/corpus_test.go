@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -12,8 +13,9 @@ import (
 )
 
 // hold checks a score against what verdicts must reach: class right in 98 of
-// 100, place in 95 of 100 where the packets suffice, and nobody blamed who
-// lost nothing.
+// 100, place, and the very link, in 95 of 100 where the packets suffice, and
+// nobody blamed who lost nothing. What is called the likeliest link is right at
+// least as often as it says, but for chance.
 func hold(t *testing.T, s *cases.Score) {
 	t.Helper()
 	var b strings.Builder
@@ -28,11 +30,17 @@ func hold(t *testing.T, s *cases.Score) {
 	if 100*s.Right < 98*s.Cases {
 		t.Errorf("class right in %d of %d", s.Right, s.Cases)
 	}
-	if 100*s.Placed < 95*s.Enough {
-		t.Errorf("place right in %d of %d", s.Placed, s.Enough)
+	if 100*s.Placed[2] < 95*s.Enough {
+		t.Errorf("place right in %d of %d", s.Placed[2], s.Enough)
+	}
+	if 100*s.Linked < 95*s.Enough {
+		t.Errorf("the link named first is right in %d of %d", s.Linked, s.Enough)
 	}
 	if 100*s.Held < 95*s.Named {
 		t.Errorf("the stretch holds the place in %d of %d", s.Held, s.Named)
+	}
+	if n := float64(s.Picked); float64(s.PickedRight) < s.PickedChance-2*math.Sqrt(s.PickedChance*(1-s.PickedChance/n)) {
+		t.Errorf("the likeliest link is right in %d of %d, and was said to be in %.0f", s.PickedRight, s.Picked, s.PickedChance)
 	}
 	if 2*s.Exact < s.Named {
 		t.Errorf("a single link in %d of %d: the stretches are too long to be of use", s.Exact, s.Named)
@@ -56,6 +64,12 @@ func TestCorpus(t *testing.T) {
 		t.Fatal(err)
 	}
 	hold(t, s)
+	for _, c := range []report.Class{report.Clean, report.RateLimitOnly, report.RealLoss, report.OwnNetwork, report.TargetFilters, report.Latency, report.PathChanged,
+		report.RoutingLoop, report.Recovered, report.NotProven, report.MeasurementFault} {
+		if s.Matrix[c][c] == 0 {
+			t.Errorf("no case shows %s", c)
+		}
+	}
 }
 
 // TestDrawn judges 500 simulated traces for each of two fixed seeds.
@@ -67,6 +81,25 @@ func TestDrawn(t *testing.T) {
 				t.Fatal(err)
 			}
 			hold(t, s)
+		})
+	}
+}
+
+// TestDrawnIncidents judges 300 simulated incidents for each of two fixed seeds:
+// R16 above all, by what several targets share and clean ones do not.
+func TestDrawnIncidents(t *testing.T) {
+	for _, seed := range []uint64{1, 20261123} {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			s, err := cases.JudgeIncidents(cases.DrawIncidents(seed, 300), report.JudgeIncident)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hold(t, s)
+			for _, c := range []report.Class{report.RealLoss, report.OwnNetwork, report.UplinkCut, report.MeasurementFault} {
+				if s.Matrix[c][c] == 0 {
+					t.Errorf("no incident shows %s", c)
+				}
+			}
 		})
 	}
 }

@@ -21,6 +21,7 @@ type Event struct {
 	Node   string     `json:"node,omitempty"`
 	Source netip.Addr `json:"source,omitzero"` // local address that probes leave from
 	Target *Target    `json:"target,omitempty"`
+	Clock  *HostClock `json:"clock,omitempty"` // of this machine; nil: the kernel does not say
 
 	// p
 	N          int        `json:"n,omitempty"`   // number of the probe in this trace, from 0

@@ -21,6 +21,40 @@ func TestExact(t *testing.T) {
 	}
 }
 
+// TestIntervalOutward: what is shown of an interval is never narrower than the
+// exact one, and no wider than a tenth of a percent at each end asks for.
+func TestIntervalOutward(t *testing.T) {
+	for _, c := range []struct {
+		x, n int
+		want string
+	}{
+		{22620, 22620, "22620 of 22620 probes (100 %, 95 % interval 99.9 to 100 %)"},
+		{0, 22620, "0 of 22620 probes (0 %, 95 % interval 0 to 0.1 %)"},
+		{1, 10, "1 of 10 probes (10 %, 95 % interval 0.2 to 44.6 %)"},
+		{40, 40, "40 of 40 probes (100 %, 95 % interval 91.1 to 100 %)"},
+		{3, 10, "3 of 10 probes (30 %, 95 % interval 6.6 to 65.3 %)"},
+	} {
+		if got := counted(Stats{Lost: c.x, Sent: c.n}.Interval()); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+	for _, n := range []int{1, 2, 7, 23, 100, 1000, 22620} {
+		for x := 0; x <= n; x += max(1, n/50) {
+			l := Stats{Lost: x, Sent: n}.Interval()
+			// Beyond each end chance leaves no more than one of 40.
+			if p := atLeast(x, n, l.Low/100); x > 0 && p > 0.025+1e-9 {
+				t.Errorf("%d of %d: below %g %% chance still leaves %g", x, n, l.Low, p)
+			}
+			if p := 1 - atLeast(x+1, n, l.High/100); x < n && p > 0.025+1e-9 {
+				t.Errorf("%d of %d: above %g %% chance still leaves %g", x, n, l.High, p)
+			}
+			if low, high := exact(x, n); l.Low < 100*low-0.11 || l.High > 100*high+0.11 {
+				t.Errorf("%d of %d: %g to %g is too wide", x, n, l.Low, l.High)
+			}
+		}
+	}
+}
+
 // TestExactCovers sums the binomial itself: the interval holds the true
 // rate in at least 95 % of all outcomes, whatever n and rate are.
 func TestExactCovers(t *testing.T) {

@@ -70,7 +70,8 @@ func (b *Builder) Add(e Event) {
 	case EventStart:
 		// A job that was given back before a probe left starts again.
 		if b.start == nil || len(b.probes) == 0 {
-			b.start = &e
+			start := e // only this one goes to the heap, not every probe
+			b.start = &start
 		}
 	case EventProbe:
 		b.probe(e)
@@ -94,7 +95,8 @@ func (b *Builder) Add(e Event) {
 	case EventNote:
 		b.notes = append(b.notes, e.Text)
 	case EventEnd:
-		b.end = &e
+		end := e
+		b.end = &end
 	default:
 		b.unknown++
 		return
@@ -184,6 +186,7 @@ func (b *Builder) Report() (*Report, error) {
 		if !e.Node.Source.IsValid() {
 			e.Node.Source = s.Source
 		}
+		e.Clock = s.Clock
 	}
 	switch {
 	case b.end != nil:

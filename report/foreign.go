@@ -1,10 +1,10 @@
 package report
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,11 +12,11 @@ import (
 // What ParseForeign takes at most.
 const (
 	MaxForeignBytes = 1 << 20
-	maxForeign      = 32         // traces in one text
-	maxForeignSent  = 10_000_000 // probes of a hop: at one a second, four months
-	maxForeignHosts = 64         // addresses of a hop
-	maxForeignMS    = 3_600_000  // of a round-trip time
-	maxHostName     = 255        // bytes of a name, the longest that DNS knows
+	maxForeign      = 32              // traces in one text
+	maxForeignSent  = 10_000_000      // probes of a hop: at one a second, four months
+	maxForeignHosts = 64              // addresses of a hop
+	maxForeignMS    = maxRTTUS / 1000 // of a round-trip time: as of mtrq's own
+	maxHostName     = 255             // bytes of a name, the longest that DNS knows
 )
 
 // ErrForeign says that a text holds no trace that can be read.
@@ -58,7 +58,9 @@ type ForeignHop struct {
 	Labels []int     // MPLS labels quoted
 	Turned bool      // a router said "unreachable" (!H, !N, !X …)
 
-	rtts []time.Duration // one by one, where the text has them
+	rtts   []time.Duration // one by one, where the text has them
+	any    bool            // the target, that answered at no TTL: TTL is only where its line stands
+	unsent bool            // the machine that traced could not even send
 }
 
 // A ForeignHost is a router as a text names it; one of Name and Addr may be
@@ -81,24 +83,17 @@ func (h ForeignHost) String() string {
 }
 
 // ParseForeign reads the output of mtr (-r, -w, -z, -e, -b, any -o), mtr
-// --json, WinMTR, traceroute or Windows' tracert in any language, one trace
-// or several, with whatever was copied around them. The names in it come
-// from strangers; they are printable and bounded. It gives ErrForeign, with
-// the line where one is wrong, and then nothing else.
+// --json, WinMTR (text or HTML, any language), traceroute of Unix and of
+// routers, or Windows' tracert in any language, one trace or several, with
+// whatever was copied around them. The names in it come from strangers; they
+// are printable and bounded. It gives ErrForeign, with the line where one is
+// wrong, and then nothing else.
 func ParseForeign(text []byte) ([]*Foreign, error) {
 	if len(text) > MaxForeignBytes {
 		return nil, fmt.Errorf("%w: longer than %d bytes: give the trace alone", ErrForeign, MaxForeignBytes)
 	}
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	if t := bytes.TrimSpace(text); len(t) > 0 && (t[0] == '{' || t[0] == '[') {
-		f, err := parseMTRJSON(t)
-		if err != nil {
-			return nil, err
-		}
-		return []*Foreign{f}, nil
-	}
 	lines := foreignLines(text)
-	for _, parse := range []func([]string) ([]*Foreign, error){parseWinMTR, parseMTR, parseTraceroute, parseTracert} {
+	for _, parse := range []func([]string) ([]*Foreign, error){parseMTRJSON, parseWinMTR, parseMTR, parseTraceroute, parseTracert} {
 		found, err := parse(lines)
 		if err != nil {
 			return nil, err
@@ -109,7 +104,11 @@ func ParseForeign(text []byte) ([]*Foreign, error) {
 		if len(found) == 0 {
 			continue
 		}
+		protocol := protocolIn(lines)
 		for _, f := range found {
+			if f.Protocol == "" {
+				f.Protocol = protocol
+			}
 			if err := f.finish(); err != nil {
 				return nil, err
 			}
@@ -147,7 +146,7 @@ func (f *Foreign) finish() error {
 	asked := false
 	for i := range f.Hops {
 		h := &f.Hops[i]
-		asked = asked || h.Sent > 0
+		asked = asked || h.Sent > 0 || h.unsent
 		if h.Sent < 0 || h.Sent > maxForeignSent || h.Lost < 0 || h.Lost > h.Sent || h.Lost == h.Sent && h.RTT != nil {
 			return fmt.Errorf("%w: hop %d lost %d of %d", ErrForeign, h.TTL, h.Lost, h.Sent)
 		}
@@ -155,20 +154,66 @@ func (f *Foreign) finish() error {
 	if !asked {
 		return fmt.Errorf("%w: no line of it says how many probes were sent", ErrForeign)
 	}
+	f.cutBehind()
 	last := f.lastHop()
-	if f.Target == "" && !f.Address.IsValid() {
+	if f.Target == "" && !f.Address.IsValid() && !f.turns() {
 		f.Assumed = true
 		if len(last.Hosts) > 0 {
 			f.Target, f.Address = last.Hosts[0].Name, last.Hosts[0].Addr
 		}
 	}
-	if a, err := netip.ParseAddr(f.Target); err == nil && !f.Address.IsValid() {
-		f.Address = a.Unmap().WithZone("")
+	if a, ok := parseAddress(f.Target); ok && !f.Address.IsValid() {
+		f.Address = a
 	}
 	if !f.Address.IsValid() && f.reached() && len(last.Hosts) > 0 {
 		f.Address = last.Hosts[0].Addr
 	}
 	return nil
+}
+
+// cutBehind drops silent hops behind the target: some programs go on where it
+// has answered.
+func (f *Foreign) cutBehind() {
+	if !f.Address.IsValid() {
+		return
+	}
+	n := len(f.Hops)
+	for n > 0 && f.Hops[n-1].Lost == f.Hops[n-1].Sent {
+		n--
+	}
+	if n > 0 && !f.Hops[n-1].Turned && slices.ContainsFunc(f.Hops[n-1].Hosts, f.isTarget) {
+		f.Hops = f.Hops[:n]
+	}
+}
+
+// isTarget says that a host is the target that the text names.
+func (f *Foreign) isTarget(x ForeignHost) bool { return f.Address.IsValid() && x.Addr == f.Address }
+
+// turns says that the last line is a router that has answered before, with
+// others in between: packets come past it again, and it is no target.
+func (f *Foreign) turns() bool {
+	last := f.lastHop()
+	if last == nil || len(last.Hosts) == 0 || last.Lost == last.Sent || f.isTarget(last.Hosts[0]) {
+		return false
+	}
+	between := false
+	for i := len(f.Hops) - 2; i >= 0; i-- {
+		h := &f.Hops[i]
+		same := len(h.Hosts) > 0 && h.Lost < h.Sent && last.Hosts[0].same(h.Hosts[0])
+		if same && between {
+			return true
+		}
+		between = between || !same
+	}
+	return false
+}
+
+// same says that two lines name one host.
+func (h ForeignHost) same(x ForeignHost) bool {
+	if h.Addr.IsValid() || x.Addr.IsValid() {
+		return h.Addr == x.Addr
+	}
+	return h.Name != "" && strings.EqualFold(h.Name, x.Name)
 }
 
 // SetTarget says what the target was, for a text that does not.
@@ -179,7 +224,7 @@ func (f *Foreign) SetTarget(name string, a netip.Addr) {
 // reached says that the last hop is the target itself.
 func (f *Foreign) reached() bool {
 	h := f.lastHop()
-	if h == nil || h.Lost == h.Sent || h.Turned {
+	if h == nil || h.Lost == h.Sent || h.Turned || f.turns() {
 		return false
 	}
 	if f.Assumed {
@@ -201,6 +246,12 @@ func (f *Foreign) reached() bool {
 	return len(h.Hosts) == 0
 }
 
+// parseAddress reads an address as texts have it; its zone means nothing here.
+func parseAddress(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	return a.Unmap().WithZone(""), err == nil
+}
+
 // parseHost reads "AS3320 core1.example.net (203.0.113.7)", any part of
 // which may be missing.
 func parseHost(fields []string) (ForeignHost, bool) {
@@ -211,8 +262,8 @@ func parseHost(fields []string) (ForeignHost, bool) {
 			continue
 		}
 		inner := strings.TrimSuffix(strings.TrimPrefix(s, "("), ")")
-		if a, err := netip.ParseAddr(strings.Trim(inner, "[]")); err == nil {
-			h.Addr = a.Unmap().WithZone("")
+		if a, ok := parseAddress(strings.Trim(inner, "[]")); ok {
+			h.Addr = a
 			continue
 		}
 		h.Name = s

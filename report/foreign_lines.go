@@ -2,7 +2,12 @@ package report
 
 import (
 	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -11,9 +16,10 @@ import (
 // a Chinese Windows, two bytes a character) become marks: only words that
 // nothing hangs on are written in them.
 func foreignLines(text []byte) []string {
-	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
-		text = fromUTF16(text)
+	if order := utf16Order(text); order != nil {
+		text = fromUTF16(text, order)
 	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(text) {
 		text = maskPairs(text)
 	}
@@ -48,19 +54,133 @@ func maskPairs(b []byte) []byte {
 	return out
 }
 
-// fromUTF16 reads what PowerShell's ">" writes, as far as it is ASCII.
-func fromUTF16(b []byte) []byte {
-	high := 1
-	if b[0] == 0xfe {
-		high = 0
+// utf16Order is the order of bytes of a text in UTF-16, which is what
+// PowerShell's ">" writes; nil: it is something else. Copied on, it may have lost
+// its mark: what traces are made of is ASCII, whose high bytes are zero.
+func utf16Order(b []byte) binary.ByteOrder {
+	switch {
+	case bytes.HasPrefix(b, []byte("\xff\xfe")):
+		return binary.LittleEndian
+	case bytes.HasPrefix(b, []byte("\xfe\xff")):
+		return binary.BigEndian
 	}
-	out := make([]byte, 0, len(b)/2)
-	for i := 2; i+1 < len(b); i += 2 {
-		c := b[i+1-high]
-		if b[i+high] != 0 || c >= 0x80 {
-			c = '?'
+	var zeros [2]int // at even places, at odd ones
+	for i, c := range b {
+		if c == 0 {
+			zeros[i%2]++
 		}
-		out = append(out, c)
 	}
-	return out
+	// "一" is 4e 00: some zeros are low bytes.
+	switch even, odd := zeros[0], zeros[1]; {
+	case 4*odd > len(b) && 8*even < odd:
+		return binary.LittleEndian
+	case 4*even > len(b) && 8*odd < even:
+		return binary.BigEndian
+	}
+	return nil
+}
+
+func fromUTF16(b []byte, order binary.ByteOrder) []byte {
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		units[i] = order.Uint16(b[2*i:])
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+// The lines that name a protocol: the command that somebody typed, and mtrq's
+// own text. Of mtr's flags -T is TCP and -u is UDP, of traceroute's -I, -T and -U.
+var (
+	typedMTR   = regexp.MustCompile(`(?:^|[ /])mtr (?:.* )?(--tcp|--udp|-[a-zA-Z0-9]*[Tu][a-zA-Z0-9]*)(?: |$)`)
+	typedRoute = regexp.MustCompile(`(?:^|[ /])traceroute6? (?:.* )?-[a-zA-Z0-9]*([ITU])[a-zA-Z0-9]*(?: |$)`)
+	tracedBy   = regexp.MustCompile(`^Traced: from .*; (icmp|tcp|udp)(?:[ ,;]|$)`)
+)
+
+// protocolIn is the protocol that the lines around a trace name; "": none, or
+// more than one.
+func protocolIn(lines []string) string {
+	found := ""
+	for _, line := range lines {
+		var p string
+		switch m := []([]string){typedMTR.FindStringSubmatch(line), typedRoute.FindStringSubmatch(line), tracedBy.FindStringSubmatch(line)}; {
+		case m[0] != nil && (m[0][1] == "--tcp" || strings.Contains(m[0][1], "T")), m[1] != nil && m[1][1] == "T", strings.Contains(line, "tcptraceroute"):
+			p = "tcp"
+		case m[0] != nil, m[1] != nil && m[1][1] == "U":
+			p = "udp"
+		case m[1] != nil:
+			p = "icmp"
+		case m[2] != nil:
+			p = m[2][1]
+		case typedTarget(line) != "": // without a flag
+			p = "icmp"
+		case typedRouteTarget(line) != "":
+			p = "udp"
+		default:
+			continue
+		}
+		if found != "" && p != found {
+			return ""
+		}
+		found = p
+	}
+	return found
+}
+
+// Options that take a value: mtr's, and those of Linux's and BSD's traceroute.
+const (
+	mtrValued   = "FoyicsBQIafmUEPLZGM"
+	routeValued = "fgiMmNOPpqstwz"
+)
+
+var (
+	mtrValuedLong = []string{"--filename", "--order", "--ipinfo", "--interval", "--report-cycles", "--psize", "--bitpattern", "--tos", "--interface",
+		"--address", "--first-ttl", "--max-ttl", "--max-unknown", "--max-display-path", "--port", "--localport", "--timeout", "--gracetime", "--mark", "--displaymode"}
+	typedWords      = regexp.MustCompile(`(?:^|[ /])mtr +([^|<>;&#]+)`)
+	typedRouteWords = regexp.MustCompile(`(?:^|[ /])traceroute6? +([^|<>;&#]+)`)
+	typedHost       = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]*(?:\.[0-9A-Za-z_-]+)+\.?$`)
+)
+
+// typedTarget is what a command line has mtr trace; "": it is none, or not
+// plainly so. Words around a trace may begin with "mtr", too: of a command all
+// but one word are options.
+//
+//	root@hk1:~# mtr -rwzb -c 100 203.0.113.7
+func typedTarget(line string) string {
+	return commandTarget(typedWords.FindStringSubmatch(line), mtrValued)
+}
+
+// typedRouteTarget is the same of traceroute. Its own first line, "traceroute
+// to 203.0.113.7 (…", has more words than a command.
+func typedRouteTarget(line string) string {
+	return commandTarget(typedRouteWords.FindStringSubmatch(line), routeValued)
+}
+
+// commandTarget is the only word of a command that is no option.
+func commandTarget(m []string, valued string) string {
+	if m == nil {
+		return ""
+	}
+	target := ""
+	words := strings.Fields(m[1])
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		switch {
+		case strings.HasPrefix(w, "--"):
+			if slices.Contains(mtrValuedLong, w) {
+				i++
+			}
+		case len(w) > 1 && w[0] == '-':
+			if k := strings.IndexAny(w, valued); k == len(w)-1 {
+				i++
+			}
+		case target != "":
+			return ""
+		default:
+			target = w
+		}
+	}
+	if _, err := netip.ParseAddr(target); err != nil && (!typedHost.MatchString(target) || len(target) > maxHostName) {
+		return ""
+	}
+	return strings.TrimSuffix(target, ".")
 }

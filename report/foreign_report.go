@@ -1,6 +1,9 @@
 package report
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // maxForeignSeries is the most probes of a hop that are laid out for the
 // rules; the figures that are shown and counted stay those of the text.
@@ -55,8 +58,16 @@ func (f *Foreign) Report() *Report {
 		// What ran into silence at the end, or was turned back there, went for
 		// the target, too; behind a router that merely answers nobody asked.
 		e.Ping = newSeries()
-		if h := &f.Hops[last-1]; h.Turned || h.Lost == h.Sent {
+		h := &f.Hops[last-1]
+		switch {
+		case f.turns():
+			gone := ForeignHop{Sent: h.Sent, Lost: h.Sent}
+			e.Ping = gone.series(AnswerLost, nil)
+		case h.Turned || h.Lost == h.Sent:
 			e.Ping = h.series(AnswerUnreachable, nil)
+		}
+		if len(h.Hosts) > 0 && h.Lost == h.Sent && !h.any {
+			e.Target.KnownTTL = h.TTL // a line of its own, though it never answered
 		}
 	}
 	// No storm of first looks made its routers limit their answers.
@@ -154,6 +165,12 @@ func (v *view) uncertain(d *Verdict) {
 	if f == nil {
 		return
 	}
+	if v.target.Sent == 0 {
+		v.openEnd(d)
+	}
+	if d.Class == Clean || d.Class == RateLimitOnly {
+		v.farther(d)
+	}
 	d.atMost(Likely)
 	v.tell(d, "foreign.counts")
 	if f.Assumed {
@@ -165,4 +182,46 @@ func (v *view) uncertain(d *Verdict) {
 	if d.Class == RealLoss || d.Class == RateLimitOnly || d.Class == NotProven {
 		d.settle(v.lang.Say("settle.reverse"))
 	}
+}
+
+// openEnd says of a text in which nothing is counted at the target why that is.
+func (v *view) openEnd(d *Verdict) {
+	f := v.e.Foreign
+	h := f.lastHop()
+	before := v.lang.Say("name.machine")
+	if n := v.lastRouter(); n > 0 {
+		before = v.endName(LinkEnd{TTL: n, Addr: v.e.latest(&v.e.Hops[n-1].Series)})
+	}
+	d.Sentence, d.Rules = "", []string{}
+	switch {
+	case h.unsent:
+		d.Class, d.Grade = MeasurementFault, Likely
+		d.rule("R12")
+		v.tell(d, "foreign.unsent", h.TTL)
+		d.Settle = v.lang.Say("foreign.unsent.settle")
+	case h.Sent == 0:
+		d.rule("R6")
+		v.tell(d, "foreign.waiting", v.name(), before)
+		d.Settle = v.lang.Say("silent.settle")
+	default:
+		v.tell(d, "foreign.short", before, v.name())
+		d.Settle = v.lang.Say("foreign.short.settle")
+	}
+}
+
+// turnedBack is the router that said "unreachable" at the end of a text, by the
+// first hop at which it answered, and how often. The text may have names alone.
+func (f *Foreign) turnedBack() (who netip.Addr, ttl, times int) {
+	h := f.lastHop()
+	ttl, times = h.TTL, h.Sent-h.Lost
+	if len(h.Hosts) == 0 {
+		return who, ttl, times
+	}
+	for i := range f.Hops {
+		if slices.ContainsFunc(f.Hops[i].Hosts, h.Hosts[0].same) {
+			ttl = f.Hops[i].TTL
+			break
+		}
+	}
+	return h.Hosts[0].Addr, ttl, times
 }

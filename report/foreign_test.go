@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // foreignShape is a foreign trace in one line: program, target, and of each hop the
@@ -45,9 +48,9 @@ func TestParseForeign(t *testing.T) {
 	for name, want := range map[string]string{
 		"mtr-r.txt": "mtr hk1>/203.0.113.7?; 1 192.0.2.1 0/100 0.4; 2 198.18.0.5 60/100 1.7; 3 100/100; 4 198.18.0.13 24/100 8.8; " +
 			"5 198.18.0.17 26/100 9.8; 6 203.0.113.7 25/100 10.1",
-		"mtr-wzbe.txt": "mtr hk1>edge.example.net/203.0.113.7?; 1 gateway (192.0.2.1) 0/10 0.4; 2 core1.example.net (198.18.0.5) AS64500 198.18.0.6 0/10 1.7 L24015 L24016; " +
+		"mtr-wzbe.txt": "mtr hk1>203.0.113.7/203.0.113.7; 1 gateway (192.0.2.1) 0/10 0.4; 2 core1.example.net (198.18.0.5) AS64500 198.18.0.6 0/10 1.7 L24015 L24016; " +
 			"3 core2.example.net (198.18.0.9) AS64500 edge9.example.net (198.18.0.10) 4/10 1.7; 4 edge.example.net (203.0.113.7) AS64501 0/10 10.1",
-		"mtr-screen.txt": "mtr >/203.0.113.7?; 1 192.0.2.1 0/31 0.4; 2 0/0; 3 198.18.0.9 198.18.0.10 0/30 1.7; 4 203.0.113.7 1/30 10.1",
+		"mtr-screen.txt": "mtr hk1>203.0.113.7/203.0.113.7; 1 192.0.2.1 0/31 0.4; 2 0/0; 3 198.18.0.9 198.18.0.10 0/30 1.7; 4 203.0.113.7 1/30 10.1",
 		"mtr-o.txt":      "mtr hk1>/203.0.113.7?; 1 192.0.2.1 0/50 0.4; 2 203.0.113.7 1/50 9.9",
 		"mtr.json":       "mtr --json hk1>203.0.113.7/203.0.113.7; 1 192.0.2.1 0/20 0.4; 2 20/20; 3 203.0.113.7 AS64501 0/20 9.4",
 		"winmtr.txt":     "WinMTR >edge.example.net/invalid IP?; 1 192.0.2.1 0/100 0.0; 2 20/20; 3 core1.example.net 12/100 9.0; 4 edge.example.net 11/100 10.0",
@@ -58,24 +61,45 @@ func TestParseForeign(t *testing.T) {
 		"tracert-zh.txt":   "tracert >edge.example.net/203.0.113.7; 1 192.0.2.1 0/3 1.0; 2 3/3; 3 198.18.0.9 1/3 5.0; 4 203.0.113.7 0/3 8.7",
 		"tracert-gbk.txt":  "tracert >edge.example.net/203.0.113.7; 1 192.0.2.1 0/3 1.0; 2 3/3; 3 198.18.0.9 1/3 5.0; 4 203.0.113.7 0/3 8.7",
 		"tracert-de.txt":   "tracert >edge.example.net/203.0.113.7; 1 192.0.2.1 0/3 1.0; 2 3/3; 3 3/3",
+		"mtr-waiting.txt":  "mtr hk1>edge.example.net/203.0.113.7; 1 192.0.2.1 0/61 0.4; 2 0/0; 3 198.18.0.9 0/61 9.7; 4 0/0; 5 0/0",
+		"mtr-typed.txt":    "mtr hk1>203.0.113.7/203.0.113.7; 1 192.0.2.1 0/100 0.4; 2 198.18.0.9 AS64500 0/100 1.7; 3 100/100",
+		"mtr-broken.txt": "mtr hk1.example.net>/203.0.113.7?; 1 192.0.2.1 0/100 0.4; 2 core1.static.clients.example.net (198.18.0.5) 198.18.0.6 0/100 0.6; " +
+			"3 core2.static.clients.example.net 0/100 0.6; 4 203.0.113.7 AS64501 7/100 9.6",
+		"winmtr-zh.txt": "WinMTR >edge.example.net/invalid IP?; 1 192.0.2.1 0/100 0.0; 2 20/20; 3 edge.example.net 11/100 10.0",
+		"winmtr.html":   "WinMTR >edge.example.net/invalid IP?; 1 192.0.2.1 0/100 0.0; 2 20/20; 3 edge.example.net 11/100 10.0",
+		"traceroute-cisco.txt": "traceroute >edge.example.net/203.0.113.7; 1 192.0.2.1 0/3 2.7; 2 198.18.0.5 AS64500 core2.example.net (198.18.0.6) AS64500 0/3 8.0 L24015 L24016; " +
+			"3 3/3; 4 edge.example.net (203.0.113.7) AS64501 1/3 10.0",
+		"traceroute-huawei.txt": "traceroute >203.0.113.7/203.0.113.7; 1 192.0.2.1 0/3 1.3; 2 198.18.0.5 0/3 3.3; 3 3/3; 4 203.0.113.7 0/3 5.3",
+		"traceroute-a.txt": "traceroute >edge.example.net/203.0.113.7; 1 gw.example.net (192.0.2.1) 0/3 1.0; " +
+			"2 core1.example.net (198.18.0.5) AS64500 core2.example.net (198.18.0.6) AS64999 0/3 5.3; 3 198.18.0.9 AS64500 1/3 7.0; 4 edge.example.net (203.0.113.7) AS64501 0/3 9.2",
+		"traceroute-comma.txt": "traceroute >203.0.113.7/203.0.113.7; 1 192.0.2.1 0/3 0.6; 2 203.0.113.7 0/3 9.4",
+		"tracert-failure.txt":  "tracert >203.0.113.7/203.0.113.7; 1 0/0",
 	} {
 		b, err := os.ReadFile(filepath.Join("testdata", "foreign", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		// As it is, quoted in a mail, and with a byte order mark.
+		// As it is, quoted in a mail, below a prompt, with a byte order mark, and as
+		// PowerShell writes it, with its mark and without.
 		quoted := "> " + strings.ReplaceAll(strings.TrimRight(string(b), "\n"), "\n", "\n> ")
-		for _, text := range []string{string(b), quoted, "\xef\xbb\xbf" + string(b)} {
-			if text == quoted && strings.HasSuffix(name, ".json") {
-				continue
+		texts := []string{string(b), quoted, "[root@hk1 ~]$ cat it\n" + string(b), "\xef\xbb\xbf" + string(b)}
+		if utf8.Valid(b) {
+			for _, o := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+				var wide []byte
+				for _, u := range utf16.Encode([]rune(string(b))) {
+					wide = o.AppendUint16(wide, u)
+				}
+				texts = append(texts, string(wide), string(o.AppendUint16(nil, 0xfeff))+string(wide))
 			}
+		}
+		for _, text := range texts {
 			got, err := ParseForeign([]byte(text))
 			if err != nil || len(got) != 1 {
 				t.Errorf("%s: %d traces, %v", name, len(got), err)
 				continue
 			}
 			if s := foreignShape(got[0]); s != want {
-				t.Errorf("%s:\n got %s\nwant %s", name, s, want)
+				t.Errorf("%s:\n got %s\nwant %s\nof %.30q", name, s, want, text)
 			}
 		}
 	}
@@ -91,6 +115,25 @@ func TestParseForeignSeveral(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].Source != "hk1" || got[1].Source != "de1" || len(got[0].Hops) != 6 || len(got[1].Hops) != 6 {
 		t.Fatalf("got %d traces, %v", len(got), err)
 	}
+	j, err := os.ReadFile("testdata/foreign/mtr.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := strings.ReplaceAll(string(j), "hk1", "de1")
+	for name, text := range map[string]string{
+		"one below the other": string(j) + "\n" + back + "\n-- \nKind regards",
+		"an array":            "[" + string(j) + "," + back + "]",
+		"below commands":      "{code}\n$ mtr --json a\n" + string(j) + "\n$ mtr --json b\n" + back + "{code}",
+	} {
+		got, err := ParseForeign([]byte(text))
+		if err != nil || len(got) != 2 || got[0].Source != "hk1" || got[1].Source != "de1" || len(got[0].Hops) != 3 || len(got[1].Hops) != 3 {
+			t.Errorf("JSON, %s: got %d traces, %v", name, len(got), err)
+		}
+	}
+	// A second document that cannot be read is an error, not left out.
+	if got, err := ParseForeign([]byte(string(j) + strings.Replace(back, "hubs", "hops", 1))); !errors.Is(err, ErrForeign) || got != nil {
+		t.Errorf("JSON, the second is none of mtr's: got %d traces, %v", len(got), err)
+	}
 }
 
 func TestParseForeignBad(t *testing.T) {
@@ -100,11 +143,18 @@ func TestParseForeignBad(t *testing.T) {
 		"nothing":            "",
 		"words":              "the line is slow since monday\nplease help",
 		"no loss figure":     head + "  2.|-- 192.0.2.2\n",
+		"broken off":         head + "  2.|--\n  3.|-- 192.0.2.3  0.0%   100    0.4   0.4   0.3   0.6   0.1\n",
+		"broken, a word":     head + "  2.|--\nhelp\n",
+		"a comma in a count": head + "  2.|-- 192.0.2.2  0.0%   1,000    0.4   0.4   0.3   0.6   0.1\n",
+		"other columns":      "| 主机 - % | 接收 | 发送 | 最好 | 平均 | 最差 | 最近 |\n| 192.0.2.1 - 50 | 100 | 90 | 0 | 0 | 0 | 0 |\n",
+		"no head":            " 1  192.0.2.1 (192.0.2.1)  0.3 ms  0.4 ms  0.4 ms\n 2  * * *\n",
+		"a list":             "Trouble at 203.0.113.7 since 14:05, and of 30 users:\n\n  1  Restarted it.\n  2  No change.\n",
 		"loss of 120 %":      head + "  2.|-- 192.0.2.2  120%   100    0.4   0.4   0.3   0.6   0.1\n",
 		"negative":           head + "  2.|-- 192.0.2.2  0.0%   -5    0.4   0.4   0.3   0.6   0.1\n",
 		"part of a probe":    head + "  2.|-- 192.0.2.2  0.0%   5.5    0.4   0.4   0.3   0.6   0.1\n",
 		"not a number":       head + "  2.|-- 192.0.2.2  NaN   5    0.4   0.4   0.3   0.6   0.1\n",
 		"TTL of 300":         head + "  300.|-- 192.0.2.2  0.0%   5    0.4   0.4   0.3   0.6   0.1\n",
+		"an hour of time":    head + "  2.|-- 192.0.2.2  0.0%   5    0.4   36e5   0.3   0.6   0.1\n",
 		"a year of time":     head + "  2.|-- 192.0.2.2  0.0%   5    0.4   9e99   0.3   0.6   0.1\n",
 		"more than sent":     win + "| 192.0.2.1 - 0 | 10 | 11 | 0 | 0 | 0 | 0 |\n",
 		"too few columns":    win + "| 192.0.2.1 - 0 | 10 | 10 | 0 | 0 |\n",
@@ -119,6 +169,9 @@ func TestParseForeignBad(t *testing.T) {
 		if !errors.Is(err, ErrForeign) || got != nil {
 			t.Errorf("%s: got %d traces, error %v", name, len(got), err)
 		}
+		if name == "broken off" && !strings.Contains(err.Error(), "line 3: hop 2 is broken off") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -128,14 +181,18 @@ func TestForeignVerdict(t *testing.T) {
 		link  string
 	}{
 		"mtr-r.txt":        {RealLoss, "1-4"},
-		"mtr-wzbe.txt":     {RateLimitOnly, ""},
+		"mtr-wzbe.txt":     {Clean, ""},
 		"mtr-screen.txt":   {NotProven, ""},
+		"mtr-waiting.txt":  {NotProven, ""},
+		"mtr-typed.txt":    {NotProven, ""},
 		"mtr.json":         {Clean, ""},
 		"winmtr.txt":       {RealLoss, "1-3"},
 		"traceroute.txt":   {NotProven, ""},
 		"traceroute-n.txt": {TargetFilters, ""},
-		"tracert.txt":      {RateLimitOnly, ""},
+		"tracert.txt":      {Clean, ""},
 		"tracert-de.txt":   {NotProven, ""},
+
+		"tracert-failure.txt": {MeasurementFault, ""},
 	} {
 		b, err := os.ReadFile(filepath.Join("testdata", "foreign", name))
 		if err != nil {
@@ -155,8 +212,8 @@ func TestForeignVerdict(t *testing.T) {
 			t.Errorf("%s: %s %s %q, %d spells\n%s", name, d.Class, d.Grade, link, len(d.Spells), ForeignText(all[0], English))
 		}
 		for _, l := range Langs {
-			s := strings.Join(strings.Fields(ForeignText(all[0], l)), " ")
-			if !strings.Contains(s, l.Say("foreign.counts")[:12]) || strings.Contains(s, "00:00:0") {
+			s := strings.Join(strings.Fields(ForeignText(all[0], l)), "") // lines break anywhere
+			if !strings.Contains(s, strings.Join(strings.Fields(l.Say("foreign.counts")), "")) || strings.Contains(s, "00:00:0") || strings.Contains(s, "invalid IP") {
 				t.Errorf("%s %s:\n%s", name, l, s)
 			}
 		}
@@ -185,7 +242,11 @@ func FuzzParseForeign(f *testing.F) {
 	if err != nil || len(files) < 10 {
 		f.Fatal(files, err)
 	}
-	for _, name := range files {
+	published, err := filepath.Glob("testdata/published/*.txt")
+	if err != nil || len(published) < 25 {
+		f.Fatal(published, err)
+	}
+	for _, name := range append(files, published...) {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)

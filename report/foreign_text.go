@@ -64,11 +64,14 @@ func (f *Foreign) table(b *strings.Builder, v *view) {
 		if v.limited[i] {
 			mark = "~"
 		}
-		avg, best, worst := "-", "-", "-"
+		lost, avg, best, worst := "-", "-", "-", "-"
+		if h.Sent > 0 {
+			lost = fmt.Sprintf("%d/%d", h.Lost, h.Sent)
+		}
 		if t := h.RTT; t != nil {
 			avg, best, worst = msText(t.Avg), msText(t.Best), msText(t.Worst)
 		}
-		fmt.Fprintf(b, "%3d  %s %6s%s %10s %6s %6s %6s\n", h.TTL, pad(hosts[i], width), loss, mark, fmt.Sprintf("%d/%d", h.Lost, h.Sent), avg, best, worst)
+		fmt.Fprintf(b, "%3d  %s %6s%s %10s %6s %6s %6s\n", h.TTL, pad(hosts[i], width), loss, mark, lost, avg, best, worst)
 		for _, x := range h.Hosts[min(1, len(h.Hosts)):] {
 			fmt.Fprintf(b, "     %s\n", x)
 		}

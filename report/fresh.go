@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -30,15 +31,18 @@ const (
 // left after it was accepted.
 func (e *Evidence) fresh(r *Request, first bool) {
 	r.AskedToFirstProbe, r.Freshness = nil, FreshnessUnknown
-	accepted := float64(r.Accepted.Sub(e.Times.Started)) / float64(time.Millisecond)
-	begin, ok := e.firstProbe(accepted, first)
+	accepted := e.acceptedMS(r)
+	if ms, ok := e.firstProbe(accepted); ok {
+		waited := round3(ms - accepted)
+		r.AskedToFirstProbe = &waited
+	}
+	if first {
+		accepted = math.Inf(-1) // the watchdog's look is under way before it asks
+	}
+	begin, ok := e.firstProbe(accepted)
 	if !ok {
 		return
 	}
-	// Before zero: the watchdog's look was under way before it asked, or
-	// the clock was set back.
-	waited := max(0, round3(begin-accepted))
-	r.AskedToFirstProbe = &waited
 	if e.Target.State != Reached && !e.Target.Known {
 		return
 	}
@@ -67,12 +71,17 @@ func (e *Evidence) fresh(r *Request, first bool) {
 	}
 }
 
-// firstProbe is when a request's first probe left, ms since start.
-func (e *Evidence) firstProbe(accepted float64, first bool) (ms float64, ok bool) {
+// acceptedMS is when a request was accepted, ms since start.
+func (e *Evidence) acceptedMS(r *Request) float64 {
+	return float64(r.Accepted.Sub(e.Times.Started)) / float64(time.Millisecond)
+}
+
+// firstProbe is when the first probe from a moment on left, ms since start.
+func (e *Evidence) firstProbe(from float64) (ms float64, ok bool) {
 	all := append([]*Series{&e.Ping}, seriesOf(e.Hops)...)
 	for _, s := range append(all, seriesOf(e.Beyond)...) {
 		for _, tx := range s.TxMS {
-			if (first || tx >= accepted) && (!ok || tx < ms) {
+			if tx >= from && (!ok || tx < ms) {
 				ms, ok = tx, true
 			}
 		}

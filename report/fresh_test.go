@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -65,14 +66,17 @@ func TestFreshness(t *testing.T) {
 	}
 	// A watchdog's look is under way before it becomes a job; a clock may be set back.
 	early := asked
-	early.Accepted = testStart.Add(3 * time.Second)
+	early.Accepted = testStart.Add(3100 * time.Millisecond)
 	w := network{length: 5, rand: seeded(1)}
 	r, err := Fold([]Request{early}, Node{}, w.trace(20, nil), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Evidence.Requests[0].AskedToFirstProbe; got == nil || *got != 0 {
-		t.Errorf("probes before the request: got %v, want 0", got)
+	if got := r.Evidence.Requests[0].AskedToFirstProbe; got == nil || *got != 100 {
+		t.Errorf("probes before the request: got %v to the first after it, want 100", got)
+	}
+	if want := ", under way already, next probe 100 ms later: after, "; !strings.Contains(strings.Join(strings.Fields(string(Text(r))), " "), want) {
+		t.Errorf("no %q in\n%s", want, Text(r))
 	}
 }
 

@@ -28,10 +28,11 @@ type Incident struct {
 	// back within five minutes.
 	Episodes []Episode `json:"episodes"`
 
-	Members  []Member `json:"members"`  // in the order in which their troubles began
-	Affected int      `json:"affected"` // targets; more than Members where those were too many to keep
-	Watched  int      `json:"watched"`  // targets watched when it opened
-	Clean    int      `json:"clean"`    // of those, answering all the while
+	Members  []Member     `json:"members"`            // in the order in which their troubles began
+	Affected int          `json:"affected"`           // targets; more than Members where those were too many to keep
+	Watched  int          `json:"watched"`            // targets watched when it opened
+	Clean    int          `json:"clean"`              // of those, answering all the while
+	Controls []netip.Addr `json:"controls,omitempty"` // up to three of the clean ones
 
 	Common   *Common  `json:"common,omitempty"` // where the paths of the members meet, and no clean path goes
 	Canaries []Canary `json:"canaries"`         // loopback, gateway, anchors

@@ -1,8 +1,8 @@
 package report
 
 import (
+	"net/netip"
 	"slices"
-	"time"
 )
 
 // fromOutside says that a report is a trace from the other end: it went to
@@ -16,35 +16,25 @@ func (v *incidentView) fromOutside(r *Report) bool {
 	return !slices.ContainsFunc(v.inc.Members, func(m Member) bool { return m.Address == t })
 }
 
+// otherEnd is of the losses of an incident.
+func (inc *Incident) otherEnd() otherEnd {
+	o := otherEnd{node: inc.Node.Name, here: []netip.Addr{inc.Node.Address, inc.Node.Source}, from: inc.Times.Began}
+	o.to, _ = inc.until()
+	for i := range inc.Members {
+		o.there = append(o.there, inc.Members[i].Address)
+	}
+	return o
+}
+
 // fromBehind is R9 with traces from the other end at hand; it says whether
-// there was one of the time of the loss.
+// there was one that counts.
 func (v *incidentView) fromBehind(d *Verdict) bool {
-	began := v.inc.Times.Began
-	to, _ := v.inc.until()
+	o := v.inc.otherEnd()
 	for _, r := range v.reverse {
-		e := &r.Evidence
-		ended := e.Times.Started.Add(time.Minute)
-		if e.Times.Ended != nil {
-			ended = *e.Times.Ended
+		if o.refuses(&r.Evidence, v.lang).why == "" {
+			o.tell(d, lookWith(&r.Evidence, Around{Lang: v.lang, bare: true}))
+			return true
 		}
-		if e.Times.Started.After(to) || ended.Before(began) {
-			continue
-		}
-		w := lookWith(e, Around{Lang: v.lang, bare: true})
-		rd := w.judge()
-		back := v.lang.counted(rd.Loss, "probe")
-		switch {
-		case (rd.Class == RealLoss || rd.Class == OwnNetwork) && rd.Link != nil:
-			v.tell(d, "reverse.link", back, sideOf(w, rd.Link.From), sideOf(w, rd.Link.To))
-		case rd.Class == RealLoss || rd.Class == OwnNetwork:
-			v.tell(d, "reverse.lossy", back)
-		case w.target.Lost == 0 && w.target.Sent >= someProbes:
-			v.tell(d, "reverse.clean", v.lang.count(w.target.Sent, "probe"))
-			d.settle(v.lang.Say("reverse.clean.settle"))
-		default:
-			v.tell(d, "reverse.little", back)
-		}
-		return true
 	}
 	return false
 }

@@ -23,8 +23,8 @@ func (inc *Incident) check() error {
 		return fmt.Errorf("trigger %q", inc.Trigger)
 	case len(inc.Members) == 0:
 		return fmt.Errorf("an incident needs at least one member")
-	case !counts(inc.Affected, maxCounter) || !counts(inc.Watched, maxCounter) || !counts(inc.Clean, maxCounter):
-		return fmt.Errorf("%d affected, %d watched, %d clean", inc.Affected, inc.Watched, inc.Clean)
+	case !counts(inc.Affected, maxCounter) || !counts(inc.Watched, maxCounter) || !counts(inc.Clean, maxCounter) || len(inc.Controls) > 3 || !allValid(inc.Controls):
+		return fmt.Errorf("%d affected, %d watched, %d clean, controls %v", inc.Affected, inc.Watched, inc.Clean, inc.Controls)
 	}
 	if err := checkTexts(append([]string{inc.Node.Name, inc.Node.Place}, inc.Notes...)...); err != nil {
 		return err

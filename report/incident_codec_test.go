@@ -376,7 +376,8 @@ func TestDocumentedIncident(t *testing.T) {
 			return
 		}
 		for name := range v.(map[string]any) {
-			if !shown[name] {
+			// Of the likeliest link speaks only a verdict whose stretch has several.
+			if !shown[name] && name != "likeliest" && name != "chance" {
 				t.Errorf("the example shows no %q", name)
 			}
 		}

@@ -67,7 +67,8 @@ func documented() *Incident {
 		Node: Node{Name: "hk1", Place: "Hong Kong", Address: addr("192.0.2.10"), Source: addr("192.0.2.1")}, At: at(250000),
 		Times:    IncidentTimes{Began: at(0), Noticed: at(500), Probed: opt(527), Opened: at(1620), LastLoss: opt(189000), Recovered: opt(190000), Closed: opt(250000)},
 		Episodes: []Episode{{From: at(0), To: opt(190000)}}, Members: []Member{first, second}, Affected: 2, Watched: 40, Clean: 38,
-		Common: &Common{From: addr("198.18.0.5"), To: addr("198.18.0.9"), Suspects: []netip.Addr{addr("198.18.0.9")}, Behind: 2, Lossy: 2, Loss: 100, Chance: 0.993},
+		Controls: []netip.Addr{addr("198.51.100.77"), addr("203.0.113.9"), addr("203.0.113.78")},
+		Common:   &Common{From: addr("198.18.0.5"), To: addr("198.18.0.9"), Suspects: []netip.Addr{addr("198.18.0.9")}, Behind: 2, Lossy: 2, Loss: 100, Chance: 0.993},
 		Canaries: []Canary{
 			{Kind: CanaryLoopback, Target: "127.0.0.1", Addr: addr("127.0.0.1"), Known: true, Lost: 0, Sent: 249},
 			{Kind: CanaryGateway, Target: "192.0.2.254", Addr: addr("192.0.2.254"), Known: true, Lost: 0, Sent: 249},

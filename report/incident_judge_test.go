@@ -175,11 +175,11 @@ func TestJudgeIncident(t *testing.T) {
 
 		// Loss.
 		{name: "loss of which nothing says where", inc: partly,
-			class: RealLoss, grade: Certain, rules: "R9", link: "none", says: []string{"203.0.113.7 lost 20 of 60 pings (33.3 %, 95 % interval 21.7 to 46.7 %)", "from 2026-11-23 14:05:31.6 to 14:06:31.6 +08:00 (60 s)", "or on the way back"}, settle: "other end"},
+			class: RealLoss, grade: Certain, rules: "R9", link: "none", says: []string{"203.0.113.7 lost 20 of 60 pings (33.3 %, 95 % interval 21.6 to 46.7 %)", "from 2026-11-23 14:05:31.6 to 14:06:31.6 +08:00 (60 s)", "or on the way back"}, settle: "other end"},
 		{name: "the paths say where", inc: partly, edit: func(i *Incident) {
 			i.Common = &Common{From: router(4), To: router(5), Behind: 3, Lossy: 3, Chance: 0.995}
 		}, reports: []*Report{link(3, 4)}, class: RealLoss, grade: Certain, rules: "R2 R16 R9", link: "4-5",
-			says: []string{"It begins between hop 4 (198.18.0.17) and hop 5 (198.18.0.21), there or on the way back. In trouble are 3 of 3 targets"}},
+			says: []string{"It begins between hop 4 (198.18.0.17) and hop 5 (198.18.0.21), there or on the way back. In trouble: 3 of 3 targets"}},
 		{name: "the paths say where, probably", inc: partly, edit: func(i *Incident) { i.Common = &Common{From: router(4), To: router(5), Chance: 0.9} },
 			class: RealLoss, grade: Likely, rules: "R2 R16 R9", link: "4-5", says: []string{"It probably begins", "Probability 0.90."}},
 		{name: "the paths say where, perhaps", inc: partly, edit: func(i *Incident) { i.Common = &Common{From: router(4), To: router(5), Chance: 0.6} },

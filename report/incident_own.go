@@ -127,9 +127,12 @@ func (v *incidentView) meanwhile(c *Canary) *Loss {
 // none lost anything.
 func (v *incidentView) gateway() (*Canary, *Loss) {
 	var worst *Canary
+	more := func(a, b *Canary) bool { // as float64: the product of two counts can be more than an int holds
+		return float64(a.Lost)*float64(b.Sent) > float64(b.Lost)*float64(a.Sent)
+	}
 	for i := range v.inc.Canaries {
 		c := &v.inc.Canaries[i]
-		if c.Kind == CanaryGateway && c.Known && c.Lost > 0 && (worst == nil || c.Lost*worst.Sent > worst.Lost*c.Sent) {
+		if c.Kind == CanaryGateway && c.Known && c.Lost > 0 && (worst == nil || more(c, worst)) {
 			worst = c
 		}
 	}

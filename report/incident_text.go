@@ -223,8 +223,8 @@ func (t *incidentText) member(m *Member) {
 			t.line("  and %s more", plural(len(reports)-i, "trace"))
 			break
 		}
-		d := r.verdict()
-		t.line("  Trace %s: %s, %s. %s", r.Evidence.ID, short(Printable(string(d.Class)), maxName), short(Printable(string(d.Grade)), maxName), short(Printable(d.Sentence), maxSaid))
+		d := t.verdictOf(r)
+		t.line("  Trace %s: %s, %s. %s", r.Evidence.ID, d.Class, d.Grade, short(d.Sentence, maxSaid))
 	}
 }
 

@@ -19,7 +19,7 @@ func (v *incidentView) uplink(d *Verdict) bool {
 		return false
 	}
 	q, ok := v.quiet()
-	if !ok || q.answered {
+	if !ok || q.answered || !v.allAsked(q) {
 		return false
 	}
 	sure := map[netip.Prefix]bool{}
@@ -77,6 +77,24 @@ func (v *incidentView) uplink(d *Verdict) bool {
 		v.tell(d, "inc.uplink.gateway")
 	}
 	d.Settle = v.lang.Say("inc.either.settle", uplinkNetworks)
+	return true
+}
+
+// allAsked says that each member that was silent in a stretch lost a ping in it.
+// Where not, it is shorter than their pings are apart, and chance alone makes a
+// moment in which all that were asked lost some.
+func (v *incidentView) allAsked(q stretch) bool {
+	for i := range q.members {
+		p := &v.inc.Members[i].Pings
+		asked := false
+		for j := 0; j < len(p.Answer) && !asked; j++ {
+			at := p.at(j)
+			asked = pingLost(p.Answer[j]) && !at.Before(q.from) && at.Before(q.to)
+		}
+		if !asked {
+			return false
+		}
+	}
 	return true
 }
 

@@ -19,7 +19,7 @@ type incidentView struct {
 	lang    Lang
 	reverse []*Report // traces from the other end
 
-	verdicts      map[*Report]Verdict // in this language, once they are asked for
+	verdicts      map[*Report]Verdict // by today's rules in this language, once they are asked for
 	chosen        *Report             // best, once it is asked for
 	chosenVerdict Verdict
 }
@@ -121,21 +121,9 @@ func (v *incidentView) reportsOf(m *Member) []*Report {
 	return same
 }
 
-// verdict is a report's own: as stored, where the rules are still the
-// same.
-func (r *Report) verdict() Verdict {
-	d := r.Evidence.Verdict
-	if d.Class == "" || d.RulesVersion != 0 && d.RulesVersion < RulesVersion {
-		return Judge(&r.Evidence)
-	}
-	return d
-}
-
-// verdictOf is a report's verdict in the language of this one.
+// verdictOf is a report's verdict in the language of this one. The stored one
+// is not asked: nobody has checked what another node wrote there.
 func (v *incidentView) verdictOf(r *Report) Verdict {
-	if v.lang == English || v.lang == "" {
-		return r.verdict()
-	}
 	d, ok := v.verdicts[r]
 	if !ok {
 		d = JudgeIn(&r.Evidence, v.lang)

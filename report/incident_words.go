@@ -23,7 +23,7 @@ func short(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-// pings is "3 of 10 pings (30 %, 95 % interval 10.8 to 60.3 %)".
+// pings is "3 of 10 pings (30 %, 95 % interval 6.6 to 65.3 %)".
 func pings(l *Loss) string {
 	if l == nil || l.Sent == 0 {
 		return "0 of 0 pings"
@@ -130,19 +130,19 @@ func (v *incidentView) clock(t time.Time) string {
 func lasting(d time.Duration) string { return English.lasting(d) }
 
 func (l Lang) lasting(d time.Duration) string {
-	two := func(big, small string, d, unit, part time.Duration) string {
+	two := func(alone, both string, d, unit, part time.Duration) string {
 		if rest := d % unit / part; rest > 0 {
-			return l.Say(big, d/unit) + l.Say("gap") + l.Say(small, strconv.FormatInt(int64(rest), 10))
+			return l.Say(both, d/unit, strconv.FormatInt(int64(rest), 10))
 		}
-		return l.Say(big, d/unit)
+		return l.Say(alone, d/unit)
 	}
 	switch d = d.Round(100 * time.Millisecond); {
 	case d < 100*time.Second:
 		return l.Say("time.s", strings.TrimSuffix(strconv.FormatFloat(d.Seconds(), 'f', 1, 64), ".0"))
 	case d < time.Hour:
-		return two("time.min", "time.s", d.Round(time.Second), time.Minute, time.Second)
+		return two("time.min", "time.min.sec", d.Round(time.Second), time.Minute, time.Second)
 	case d < 72*time.Hour:
-		return two("time.h", "time.min.s", d.Round(time.Minute), time.Hour, time.Minute)
+		return two("time.h", "time.h.min", d.Round(time.Minute), time.Hour, time.Minute)
 	}
 	return l.Say("time.days", d.Round(24*time.Hour)/(24*time.Hour))
 }

@@ -20,7 +20,6 @@ const (
 // Around is what a verdict may rest on beside the report itself.
 type Around struct {
 	Lang    Lang    // of sentences; "" is English
-	Usual   *Path   // the usual path to the target; nil: what the report itself has of it
 	Reverse *Report // the trace from the other end, of the same minutes; nil: not at hand
 
 	bare bool // no round-trip times in the figures of hops: a verdict needs none
@@ -84,6 +83,12 @@ func (v *view) judge() Verdict {
 // tell adds a sentence to a verdict.
 func (v *view) tell(d *Verdict, key string, args ...any) {
 	d.Sentence = v.lang.join(d.Sentence, v.lang.Say(key, args...))
+	v.told = append(v.told, key)
+}
+
+// said tells whether the verdict has one of these sentences.
+func (v *view) said(keys ...string) bool {
+	return slices.ContainsFunc(v.told, func(key string) bool { return slices.Contains(keys, key) })
 }
 
 // rule adds rules to a verdict, each once.
@@ -219,8 +224,35 @@ func (v *view) clean(d *Verdict) {
 		d.Class = RateLimitOnly
 		v.tell(d, "limited", limited)
 	}
+	v.unclear(d)
 	v.testLimits(d)
 	v.asUsual(d)
+}
+
+// unclear names the hops that lost probes before a target that lost none, but
+// fewer than Fisher's test tells from chance (R1, R13).
+func (v *view) unclear(d *Verdict) {
+	const most = 4 // are named one by one
+	var hops []string
+	n, one := 0, 0
+	for i, s := range v.hops {
+		if i == v.end() || v.limited[i] || s.Answered == 0 || s.Lost == 0 {
+			continue
+		}
+		if n, one = n+1, i; n <= most {
+			hops = append(hops, v.lang.Say("unclear.hop", i+1, v.lang.of(s.Lost, s.Sent, "probe")))
+		}
+	}
+	switch {
+	case n == 1:
+		s := v.hops[one]
+		v.tell(d, "unclear.one", v.endName(LinkEnd{TTL: one + 1, Addr: v.e.latest(&v.e.Hops[one].Series)}), v.lang.of(s.Lost, s.Sent, "probe"))
+	case n > most:
+		hops = append(hops, "…")
+		fallthrough
+	case n > 1:
+		v.tell(d, "unclear", n, strings.Join(hops, v.lang.Say("comma")))
+	}
 }
 
 // middle counts the hops before the target that limit their answers, and

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"strings"
 )
@@ -25,6 +26,9 @@ func (v *view) lossy(d *Verdict) {
 	}
 	v.alsoWatched(d)
 	p, ok := v.locate()
+	if v.e.Foreign != nil {
+		p, ok = v.plainly(p, ok)
+	}
 	if v.e.Target.Protocol == "udp" && !(ok && p.to <= v.last()) && !v.wentDark() && !v.recovers() {
 		// All that a UDP probe gets from a host is "port unreachable", and
 		// hosts limit those: Linux to about one a second for each peer.
@@ -54,7 +58,12 @@ func (v *view) lossy(d *Verdict) {
 	}
 }
 
-// place says on which stretch the loss begins.
+// fewLinks is over how many links a stretch may go that is as good as a place: a
+// link, and two beside it.
+const fewLinks = 3
+
+// place says on which stretch the loss begins. Its grade is that of the loss and
+// of the stretch; of a wide one it says that the place within it is open.
 func (v *view) place(d *Verdict, p place) {
 	d.Link = v.link(p)
 	if !p.firm && d.Grade == Certain {
@@ -65,6 +74,10 @@ func (v *view) place(d *Verdict, p place) {
 		d.rule("R11")
 		d.Link.To = LinkEnd{TTL: m.ttl, Addr: m.addr}
 		d.number(m.test)
+	}
+	if m == nil && p.to-p.from > 1 && p.chance >= likelyLink {
+		at := v.link(place{from: p.best - 1, to: p.best})
+		d.Likeliest = &Likeliest{From: at.From, To: at.To, Chance: min(p.chance, mostLikely)}
 	}
 	v.testPlace(d, p)
 	key := "begins"
@@ -90,10 +103,28 @@ func (v *view) place(d *Verdict, p place) {
 	case p.to == v.last()+1:
 		v.tell(d, "begins.target")
 	}
-	if m != nil {
+	links := p.to - p.from
+	switch {
+	case m != nil:
 		v.tell(d, "member", m.addr, m.ttl)
+	case links <= fewLinks:
+	case d.Grade == Certain:
+		v.tell(d, "begins.wide.sure", links)
+	default:
+		v.tell(d, "begins.wide", links)
 	}
+	v.likeliest(d)
 	d.rule("R9")
+}
+
+// mostLikely is the most that is said of one link of a stretch that had to be wider.
+const mostLikely = 0.99
+
+// likeliest says which link of a stretch it most likely is.
+func (v *view) likeliest(d *Verdict) {
+	if l := d.Likeliest; l != nil {
+		v.tell(d, "begins.likeliest", v.endName(l.From), v.endName(l.To), fmt.Sprintf("%.2f", l.Chance))
+	}
 }
 
 // turnedBack says that a router sent most of the lost packets back, and

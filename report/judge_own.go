@@ -1,6 +1,9 @@
 package report
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	stallLeast = 1500.0 // ms without a probe, in a long look: this program did not run
@@ -8,10 +11,15 @@ const (
 )
 
 // ownMachine is what is this machine's own fault: probes that left just
-// before it stood still (R12), and such as had no route (R14).
+// before it stood still (R12), and such as had no route (R14). The
+// counts of a text tell neither; where they do not tell either from the line's
+// loss, that is not called the line's.
 func (v *view) ownMachine(d *Verdict) bool {
 	if v.target.Lost < 2 {
 		return false
+	}
+	if v.e.Foreign != nil && v.whose(d) {
+		return true
 	}
 	if n := v.deaf(); n == v.target.Lost {
 		d.Class, d.Grade = MeasurementFault, Likely
@@ -60,13 +68,7 @@ func (v *view) stalls() []span {
 	if n := len(e.Ping.TxMS); n > 0 {
 		end = e.Ping.TxMS[n-1]
 	}
-	var gaps []span
-	if t := e.Times.Ended; t != nil {
-		// A trace ends within a second of its last probe.
-		if over := float64(t.Sub(e.Times.Started).Microseconds()) / 1000; over-end >= least+stallDeaf && end >= from {
-			gaps = append(gaps, span{end, over})
-		}
-	}
+	var gaps []span // in the order of time, none within another
 	// Pings are the most frequent; a gap between two of them is one only if
 	// no other probe left meanwhile.
 	for i := 1; i < len(e.Ping.TxMS); i++ {
@@ -75,42 +77,54 @@ func (v *view) stalls() []span {
 			gaps = append(gaps, span{a, b})
 		}
 	}
+	if t := e.Times.Ended; t != nil {
+		// A trace ends within a second of its last probe.
+		if over := float64(t.Sub(e.Times.Started).Microseconds()) / 1000; over-end >= least+stallDeaf && end >= from {
+			gaps = append(gaps, span{end, over})
+		}
+	}
 	for i := range e.Hops {
-		for _, tx := range e.Hops[i].TxMS {
-			for k := range gaps {
-				if g := &gaps[k]; tx > g.from && tx < g.to {
-					if tx-g.from < g.to-tx {
-						g.from = tx
-					} else {
-						g.to = tx
-					}
-				}
-			}
+		shrink(gaps, e.Hops[i].TxMS)
+	}
+	return slices.DeleteFunc(gaps, func(g span) bool { return g.to-g.from < least })
+}
+
+// shrink leaves of each gap what is longer of before and after each probe
+// that left in it. Both lists are in the order of time.
+func shrink(gaps []span, tx []float64) {
+	k := 0
+	for _, at := range tx {
+		for k < len(gaps) && gaps[k].to <= at {
+			k++
+		}
+		if k == len(gaps) {
+			return
+		}
+		switch g := &gaps[k]; {
+		case at <= g.from:
+		case at-g.from < g.to-at:
+			g.from = at
+		default:
+			g.to = at
 		}
 	}
-	out := gaps[:0]
-	for _, g := range gaps {
-		if g.to-g.from >= least {
-			out = append(out, g)
-		}
-	}
-	return out
 }
 
 // deaf counts the target's lost probes that left within a second before a
 // stall, when nobody may have listened for their answers.
 func (v *view) deaf() int {
 	stalls := v.stalls()
-	n := 0
+	n, k := 0, 0
 	for i := range len(v.series.Answer) {
-		if !isLost(v.series.Answer[i]) {
-			continue
+		tx := v.series.TxMS[i]
+		for k < len(stalls) && stalls[k].to <= tx {
+			k++
 		}
-		for _, g := range stalls {
-			if tx := v.series.TxMS[i]; tx >= g.from-stallDeaf && tx < g.to {
-				n++
-				break
-			}
+		if k == len(stalls) {
+			break
+		}
+		if tx >= stalls[k].from-stallDeaf && isLost(v.series.Answer[i]) {
+			n++
 		}
 	}
 	return n

@@ -3,6 +3,7 @@ package report
 import (
 	"math/rand/v2"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,8 @@ func TestRules(t *testing.T) {
 				e.Kind, e.US, e.Addr = KindUnreachable, &us, router(3)
 			}
 		}}, seconds: 20, class: RealLoss, grade: Certain, rules: "R2", link: "3-4", says: []string{"did not know the way on"}},
+		{name: "silent routers in the midst", net: network{length: 9, lossAt: 4, loss: during(0.6, 5000, 25000), limits: map[int]func(float64) float64{4: always(1), 5: always(1), 6: always(1), 7: always(1)}},
+			seconds: 40, class: RealLoss, grade: Certain, rules: "R2 R9", link: "3-8", says: []string{"That there is loss is certain; on which of these 5 links, these probes do not tell."}},
 		{name: "over when the trace began", net: network{length: 6}, seconds: 20, more: watch("rrrrr---rr"), class: Recovered, grade: Certain, rules: "R1", link: "none",
 			says: []string{"The watchdog lost 3 of 10 pings", "was over when the trace began"}},
 		{name: "one lost ping before it is nothing", net: network{length: 6}, seconds: 20, more: watch("rrrrr-rrrr"), class: Clean, grade: Certain, rules: "R1", link: "none"},
@@ -161,10 +164,70 @@ func TestRules(t *testing.T) {
 				t.Errorf("got  %s, %s, %s, link %s: %s\nwant %s, %s, %s, link %s\n%s", d.Class, d.Grade, strings.Join(d.Rules, " "), linkText(d.Link), d.Sentence,
 					c.class, c.grade, c.rules, c.link, Text(r))
 			}
+			if d.Likeliest != nil {
+				t.Errorf("one link is called the likeliest: %s", d.Sentence)
+			}
 			for _, s := range c.says {
 				if !strings.Contains(d.Sentence, s) {
 					t.Errorf("it does not say %q: %s", s, d.Sentence)
 				}
+			}
+			for _, fault := range ExplainFaults(r, nil) {
+				t.Error(fault)
+			}
+		})
+	}
+}
+
+// TestLimits is R1 and R3 where the target loses nothing: a router limits its
+// answers only where Fisher's test says that it loses more than what lies
+// behind it. Less is named, and is nobody's loss either way.
+func TestLimits(t *testing.T) {
+	type lost map[int]int // TTL: probes
+	for _, c := range []struct {
+		name    string
+		asked   int // each hop
+		lost    lost
+		limited string
+		rules   string
+		says    string
+	}{
+		{"1 of 3", 3, lost{4: 1}, "", "R1 R13", "The loss at hop 4 (198.18.0.17), 1 of 3 probes, is too little to tell why, and harmless: the target answered all of its own."},
+		{"1 of 10", 10, lost{4: 1}, "", "R1", "The loss at hop 4 (198.18.0.17), 1 of 10 probes, is too little to tell why, and harmless"},
+		{"1 of 100", 100, lost{4: 1}, "", "R1", "The loss at hop 4 (198.18.0.17), 1 of 100 probes, is too little"},
+		{"1 of 3 beside 1 of 3 and 2 of 3", 3, lost{1: 1, 3: 2, 4: 1}, "", "R1 R13", "The losses at 3 hops before it (hop 1: 1 of 3 probes, hop 3: 2 of 3 probes, hop 4: 1 of 3 probes) are too little to tell why"},
+		{"4 of 10", 10, lost{4: 4}, "4", "R1 R3", "The loss at hop 4 (198.18.0.17) is its own limit on answers: harmless."},
+		{"5 of 100", 100, lost{4: 5}, "4", "R1 R3", "The loss at hop 4 (198.18.0.17) is its own limit on answers: harmless."},
+		{"40 of 100 before 1 of 100", 100, lost{2: 40, 4: 1}, "2", "R1 R3", "hop 2 (198.18.0.9) is its own limit on answers: harmless. The loss at hop 4 (198.18.0.17), 1 of 100 probes, is too little"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := network{length: 6, rand: seeded(3), limits: map[int]func(float64) float64{}}
+			for ttl, n := range c.lost {
+				w.limits[ttl] = func(float64) float64 {
+					if n--; n >= 0 {
+						return 1
+					}
+					return 0
+				}
+			}
+			e := fold(t, w.trace(c.asked-3, nil)).Evidence
+			class, limited := Clean, ""
+			for i := range e.Hops {
+				if e.Hops[i].Limited {
+					class, limited = RateLimitOnly, limited+strconv.Itoa(i+1)
+				}
+			}
+			d := e.Verdict
+			if limited != c.limited || d.Class != class || strings.Join(d.Rules, " ") != c.rules || !strings.Contains(d.Sentence, c.says) {
+				t.Errorf("limited: %q, want %q; got %s, %v: %s\nwant it to say %q, by %s", limited, c.limited, d.Class, d.Rules, d.Sentence, c.says, c.rules)
+			}
+			for _, n := range d.Numbers {
+				if n.P >= noticeable {
+					t.Errorf("a number that chance explains: %+v", n)
+				}
+			}
+			if zh := JudgeIn(&e, Chinese); strings.Contains(c.says, "too little") != strings.Contains(zh.Sentence, "样本太少") {
+				t.Errorf("in Chinese: %s", zh.Sentence)
 			}
 		})
 	}
@@ -215,30 +278,57 @@ func TestSpells(t *testing.T) {
 	}
 }
 
-// TestReverse is R9 with the trace from the other end.
+// TestReverse is R9 with the trace from the other end: it counts only if it
+// was made there, went to this source, and ran while packets were lost.
 func TestReverse(t *testing.T) {
-	trace := func(seed uint64, w network) *Report {
+	here, there, elsewhere := netip.MustParseAddr("198.51.100.20"), testTarget, netip.MustParseAddr("192.0.2.9")
+	trace := func(seed uint64, w network, n Node, to netip.Addr) *Report {
 		w.rand = seeded(seed)
-		return fold(t, w.trace(30, nil))
+		r, err := Fold(testAsked, n, w.trace(30, func(g *Target) { g.Asked, g.Address = to.String(), to }), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
 	}
-	mine := trace(3, network{length: 8, lossAt: 4, loss: during(0.5, 3000, 15000)})
+	node := func(name string, a netip.Addr) Node { return Node{Name: name, Address: a} }
+	same := network{length: 8, lossAt: 5, loss: during(0.5, 3000, 15000)}
+	back := func(w network) *Report { return trace(4, w, node("gz2", there), here) }
+	late := func(r *Report, by time.Duration) *Report {
+		out := *r
+		ended := r.Evidence.Times.Ended.Add(by)
+		out.Evidence.Times.Started, out.Evidence.Times.Ended = r.Evidence.Times.Started.Add(by), &ended
+		return &out
+	}
+	mine := trace(3, network{length: 8, lossAt: 4, loss: during(0.5, 3000, 15000)}, node("hk1", here), there)
+	alone := JudgeWith(&mine.Evidence, Around{})
+	v := look(&mine.Evidence)
+	_, last := v.lostEnds()
+	lastLost := time.Duration(v.series.TxMS[last] * float64(time.Millisecond))
 	for _, c := range []struct {
 		name  string
 		there *Report
 		says  string
+		no    bool // it does not count
 	}{
-		{"the same line from there", trace(4, network{length: 8, lossAt: 5, loss: during(0.5, 3000, 15000)}), "Both ends point to the same line."},
-		{"clean from there", trace(4, network{length: 8}), "The trace from the other end lost none of 184 probes meanwhile."},
-		{"too late", func() *Report {
-			r := trace(4, network{length: 8})
-			r.Evidence.Times.Started = r.Evidence.Times.Started.Add(time.Hour)
-			return r
-		}(), "shows too little of the time of the loss"},
+		{"the same line from there", back(same), "Both ends point to the same line.", false},
+		{"clean from there", back(network{length: 8}), "The trace from the other end lost none of 184 probes meanwhile.", false},
+		{"loss from there, but later", back(network{length: 8, lossAt: 5, loss: during(0.5, 20000, 29000)}), "but none of them at the time of this loss.", false},
+		{"nothing of that time", late(back(network{length: 8}), lastLost+900*time.Millisecond), "shows too little of the time of the loss", false},
+		{"its own address is not known", trace(4, same, Node{Name: "gz2", Source: netip.MustParseAddr("10.0.0.5")}, here), "Both ends point to the same line.", false},
+		{"an hour later", late(back(same), time.Hour), "was not counted: it ran at another time (2026-11-23 15:05:32 to 15:06:03 +08:00)", true},
+		{"eleven days before", late(back(same), -11*24*time.Hour), "was not counted: it ran at another time (2026-11-12", true},
+		{"the very same trace", mine, "was not counted: it goes to 203.0.113.7, not to this source (198.51.100.20)", true},
+		{"from there to another", trace(4, same, node("gz2", there), elsewhere), "was not counted: it goes to 192.0.2.9, not to", true},
+		{"from elsewhere", trace(4, same, node("de1", elsewhere), here), "was not counted: it was made at 192.0.2.9, not at the destination (203.0.113.7)", true},
+		{"from this node", trace(4, same, Node{Name: "hk1", Source: netip.MustParseAddr("10.0.0.5")}, here), "was not counted: it was made at 10.0.0.5, not at", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := JudgeWith(&mine.Evidence, Around{Reverse: c.there})
-			if d.Class != RealLoss || !strings.Contains(d.Sentence, c.says) || strings.Contains(d.Settle, "the trace from the other end") {
+			if d.Class != RealLoss || !strings.Contains(d.Sentence, c.says) || strings.Contains(d.Settle, "the trace from the other end") != c.no {
 				t.Errorf("got %s: %s / %s", d.Class, d.Sentence, d.Settle)
+			}
+			if c.no && d.Grade != alone.Grade {
+				t.Errorf("it makes %s of %s", d.Grade, alone.Grade)
 			}
 			if zh := JudgeWith(&mine.Evidence, Around{Lang: Chinese, Reverse: c.there}); zh.Class != d.Class || !strings.Contains(zh.Sentence, "对端") {
 				t.Errorf("in Chinese: %s", zh.Sentence)
@@ -266,7 +356,12 @@ func TestIncidentRules(t *testing.T) {
 	}}
 	back := func() *Report {
 		r := tracing(t, idOf(9), "192.0.2.1", network{length: 8, lossAt: 5, loss: during(1, 2000, 9500)}, 30)
-		r.Evidence.Node.Name = "gz1"
+		r.Evidence.Node.Name, r.Evidence.Node.Address = "gz1", netip.MustParseAddr("203.0.113.7")
+		return r
+	}
+	strange := func() *Report {
+		r := back()
+		r.Evidence.Node.Address = netip.MustParseAddr("192.0.2.99")
 		return r
 	}
 	for _, c := range []struct {
@@ -281,6 +376,7 @@ func TestIncidentRules(t *testing.T) {
 		{"a trace puts it before the gateway, which nobody pings", []*Report{tracing(t, idOf(1), "203.0.113.7", own, 30)}, func(i *Incident) { i.Canaries = nil }, OwnNetwork, "R14", "before any carrier"},
 		{"the same, but the gateway answered all pings", []*Report{tracing(t, idOf(1), "203.0.113.7", own, 30)}, nil, RealLoss, "R9", "Where it begins cannot be told"},
 		{"the trace from the other end", []*Report{tracing(t, idOf(1), "203.0.113.7", network{length: 8, lossAt: 4, loss: during(1, 2000, 9500)}, 30), back()}, nil, RealLoss, "R9", "The trace from the other end lost"},
+		{"a trace to here from elsewhere", []*Report{strange()}, nil, RealLoss, "R9", "Where it begins cannot be told"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inc := incidentOf(member())
@@ -290,6 +386,9 @@ func TestIncidentRules(t *testing.T) {
 			d := JudgeIncident(inc, c.reports)
 			if d.Class != c.class || !strings.Contains(strings.Join(d.Rules, " "), c.rule) || !strings.Contains(d.Sentence, c.says) {
 				t.Errorf("got %s, %v: %s", d.Class, d.Rules, d.Sentence)
+			}
+			if strings.Contains(d.Sentence, "The trace from the other end") != (c.name == "the trace from the other end") {
+				t.Errorf("which trace is the one from the other end? %s", d.Sentence)
 			}
 		})
 	}

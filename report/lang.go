@@ -3,8 +3,12 @@ package report
 import (
 	"embed"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -83,8 +87,57 @@ func (l Lang) Say(key string, args ...any) string {
 		return key
 	case len(args) == 0 && strings.IndexByte(s, '%') < 0:
 		return s
+	case l == Chinese:
+		s = closeUp(s, args)
 	}
 	return fmt.Sprintf(s, args...)
+}
+
+// verb is one of a sentence, with the spaces that part it from the words
+// around it; "%%" is none.
+var verb = regexp.MustCompile(`%%| ?%(?:\[(\d+)\])?[a-z] ?`)
+
+// closeUp takes the spaces away that a Chinese sentence has around a verb,
+// where the argument has a Chinese character at that end: they part the
+// characters from Latin letters and numbers.
+func closeUp(s string, args []any) string {
+	if !slices.ContainsFunc(args, func(a any) bool { t, ok := a.(string); return ok && (hanFirst(t) || hanLast(t)) }) {
+		return s
+	}
+	next := 0
+	return verb.ReplaceAllStringFunc(s, func(m string) string {
+		if m == "%%" {
+			return m
+		}
+		if n := verb.FindStringSubmatch(m)[1]; n != "" {
+			next, _ = strconv.Atoi(n)
+			next--
+		}
+		arg := ""
+		if next < len(args) {
+			arg, _ = args[next].(string)
+		}
+		next++
+		if hanFirst(arg) {
+			m = strings.TrimPrefix(m, " ")
+		}
+		if hanLast(arg) {
+			m = strings.TrimSuffix(m, " ")
+		}
+		return m
+	})
+}
+
+// hanFirst and hanLast say that a text begins, and ends, with a Chinese
+// character, or a mark as wide as one.
+func hanFirst(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return doubleWide(r)
+}
+
+func hanLast(s string) bool {
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return doubleWide(r)
 }
 
 // count is a number of things, named by the key of one of them: "1 probe",

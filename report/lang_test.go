@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 )
 
@@ -65,7 +66,7 @@ func TestCatalogues(t *testing.T) {
 		}
 	}
 	for key, s := range all[Chinese] {
-		if !strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) }) && !slices.Contains([]string{"space", "gap", "comma", "semicolon", "untraced.why", "ticket.colon"}, key) {
+		if !strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) }) && !slices.Contains([]string{"space", "of", "comma", "semicolon", "untraced.why", "ticket.colon"}, key) {
 			t.Errorf("zh %q is not Chinese: %q", key, s)
 		}
 	}
@@ -105,6 +106,50 @@ func TestCataloguesAreUsed(t *testing.T) {
 	for _, m := range regexp.MustCompile(`\.(?:count|of|counted)\([^"\n]*"([a-z]+)"\)`).FindAllStringSubmatch(source, -1) {
 		if _, ok := english["n."+m[1]]; !ok {
 			t.Errorf("the catalogue has no %q", "n."+m[1])
+		}
+	}
+}
+
+// TestChineseSpaces: a space parts Latin letters from characters, and two
+// characters are next to each other.
+func TestChineseSpaces(t *testing.T) {
+	for _, c := range []struct {
+		key  string
+		args []any
+		want string
+	}{
+		{"inc.lost", []any{"203.0.113.7", "9.8 秒"}, "203.0.113.7 丢包，9.8 秒。"},
+		{"inc.lost", []any{"40 个监测目标中的 2 个", "x"}, "40 个监测目标中的 2 个丢包，x。"},
+		{"inc.none", []any{"目标", "x"}, "没有目标丢包的记录，x。"},
+		{"inc.none", []any{"网关 gw", "x"}, "没有网关 gw 丢包的记录，x。"},
+		{"and", []any{"203.0.113.7", "另外 2 个目标"}, "203.0.113.7 和另外 2 个目标"},
+		{"inc.of", []any{2, 40}, "40 个监测目标中的 2 个"},
+		{"and", []any{"87 个目标", "1 个锚点"}, "87 个目标和 1 个锚点"},
+		{"begins", []any{"198.18.0.1", "第 3 跳（198.18.0.2）"}, "丢包始于 198.18.0.1 与第 3 跳（198.18.0.2）之间，去程或回程。"},
+		{"filters", []any{Other{Protocol: "tcp", Port: 443}.name(Chinese), "ICMP"}, "它对 TCP 443 端口有应答：它过滤了 ICMP。"},
+		{"filters.settle", []any{Other{Protocol: "tcp", Port: 443}.name(Chinese)}, "用 TCP 443 端口做路由跟踪"},
+		{"ticket.lost", []any{Chinese.of(0, 300, "ping")}, "丢 0/300 个 ping 包"},
+		{"span.at", []any{Chinese.lasting(14 * time.Minute), Chinese.lasting(14*time.Minute + 5*time.Second)}, "时间 14 分钟（时区 14 分 5 秒）"},
+		{"clean", []any{"目标", "5 个探测包", "3"}, "目标无丢包：已发 5 个探测包（95% 置信区间 0～3%）。"},
+		{"need.ping", []any{"电信", 100, 3, "本机"}, "电信要求同时段 100 个 ping，目前只有 3 个。趁故障未恢复，运行 ping -c 100 本机并附上输出；以后可将其加入 [watch] targets。"},
+	} {
+		if got := Chinese.Say(c.key, c.args...); got != c.want {
+			t.Errorf("%s %q: got %q, want %q", c.key, c.args, got, c.want)
+		}
+	}
+	// The spaces around a verb go where a character comes beside it, so that every
+	// sentence has them; what may be empty or brings its own is left out.
+	glued := regexp.MustCompile(`\p{Han}%(\[\d\])?[a-z]|%(\[\d\])?[a-z]\p{Han}`)
+	for key, s := range catalogues()[Chinese] {
+		own := strings.HasPrefix(key, "need.") || strings.HasPrefix(key, "withheld.") || strings.HasPrefix(key, "untraced.") || strings.HasPrefix(key, "ticket.complete") || key == "ticket.missing"
+		if glued.MatchString(s) && !own {
+			t.Errorf("%s: no space around a verb: %s", key, s)
+		}
+	}
+	for name, s := range incidents(t) {
+		text := JudgeIncidentIn(s.inc, s.reports, Chinese).Sentence
+		if m := regexp.MustCompile(`\p{Han} \p{Han}`).FindString(text); m != "" {
+			t.Errorf("%s: %q in %s", name, m, text)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func timesOf(s *Series) []timed {
 	return out
 }
 
-// rtts are the sorted times of answers to probes sent in [from, to).
+// within are the sorted times of answers to probes sent in [from, to).
 func within(t []timed, from, to float64) []float64 {
 	var out []float64
 	for _, x := range t {
@@ -107,7 +107,7 @@ func (v *view) rise() *rise {
 }
 
 // steps cuts the answers into stretches where the ranks of their times
-// differ most, and joins what is higher than the lowest stretch.
+// differ most, and joins neighbours that are higher than the lowest stretch.
 func (v *view) steps(times []timed) *rise {
 	cuts := []int{0, len(times)}
 	for range 3 {
@@ -140,18 +140,28 @@ func (v *view) steps(times []timed) *rise {
 		if cuts[i] < len(times) {
 			p.to = times[cuts[i]].at
 		}
-		p.rtts = within(times, p.from, p.to)
+		// By place: several may have left in the same microsecond.
+		p.rtts = within(times[cuts[i-1]:cuts[i]], math.Inf(-1), math.Inf(1))
 		parts = append(parts, p)
 	}
 	lowest := slices.MinFunc(parts, func(a, b part) int { return compare(median(a.rtts), median(b.rtts)) })
-	r := &rise{from: math.Inf(1), to: math.Inf(-1)}
+	// Of several stretches that are higher, with a lower one between, the
+	// longest is meant: their times would hold the lower one, too.
+	r := &rise{}
 	var low, high []float64
+	var cur part
 	for _, p := range parts {
-		if above(p.rtts, lowest.rtts) {
-			r.from, r.to = min(r.from, p.from), max(r.to, p.to)
-			high = append(high, p.rtts...)
-		} else {
+		if !above(p.rtts, lowest.rtts) {
 			low = append(low, p.rtts...)
+			cur = part{}
+			continue
+		}
+		if cur.rtts == nil {
+			cur.from = p.from
+		}
+		cur.to, cur.rtts = p.to, append(cur.rtts, p.rtts...)
+		if len(cur.rtts) > len(high) {
+			r.from, r.to, high = cur.from, cur.to, slices.Clone(cur.rtts)
 		}
 	}
 	if len(high) < slowFor || len(low) < slowFor {

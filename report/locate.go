@@ -17,6 +17,9 @@ const (
 	// probability of the stretch before the first hop from which on it is
 	// spoken of before any other
 	likelyFirst = 0.6
+	// probability of a link from which on it is spoken of before the others
+	// of its stretch
+	likelyLink = 0.6
 )
 
 // A place is where the loss begins: after hop before, at hop to or
@@ -25,6 +28,14 @@ type place struct {
 	from, to int
 	firm     bool    // both ends were asked often enough while packets were lost
 	first    float64 // probability that it is before the first hop
+	best     int     // the link into this TTL is the likeliest of them, 0: not known
+	chance   float64 // its probability
+}
+
+// found is what locate found once: a place, if there is one.
+type found struct {
+	place
+	ok bool
 }
 
 // locate finds the stretch on which the target's loss begins (rule R2).
@@ -42,6 +53,14 @@ type place struct {
 // shortest stretch around the best hypothesis that holds 95 % of the
 // probability is the answer; where that is the whole path, there is none.
 func (v *view) locate() (place, bool) {
+	if v.found == nil {
+		p, ok := v.seek()
+		v.found = &found{p, ok}
+	}
+	return v.found.place, v.found.ok
+}
+
+func (v *view) seek() (place, bool) {
 	e := v.e
 	end := v.last()
 	if end < 1 || e.Target.Protocol == "tcp" { // R10: no conclusions from the middle
@@ -58,19 +77,18 @@ func (v *view) locate() (place, bool) {
 	if f := e.Times.FirstLook; f != nil {
 		look = float64(f.Sub(e.Times.Started)) / float64(time.Millisecond)
 	}
-	widely := wide()
 	gains := make([]float64, end) // log-likelihood of "lossy" over "as usual", by hop
 	for i := range end {
 		if v.hops[i].Answered == 0 {
 			continue
 		}
 		h := &e.Hops[i].Series
-		counts[i] = count(h, spans, 0, math.Inf(1))
-		if v.sharedLimit(v.near(h)) {
+		first, later := count(h, spans, 0, look), count(h, spans, look, math.Inf(1))
+		counts[i] = first.and(later)
+		if len(e.Shared) > 0 && v.sharedLimit(v.near(h)) {
 			continue
 		}
-		first, later := count(h, spans, 0, look), count(h, spans, look, math.Inf(1))
-		gains[i] = loss.gain(first, widely) + loss.gain(later, own(v.remembered(i, later)))
+		gains[i] = loss.gain(first, loss.wide) + loss.gain(later, loss.own(v.remembered(i, later)))
 	}
 	// Hypothesis k (0-based; end: only the target) gains from all hops ≥ k.
 	p := make([]float64, end+1)
@@ -117,7 +135,7 @@ func (v *view) locate() (place, bool) {
 		// Several addresses at a TTL: its figures are a mixture.
 		firm = firm && len(e.others(&e.Hops[i].Series, e.latest(&e.Hops[i].Series))) == 0
 	}
-	return place{from: lo, to: hi + 1, firm: firm, first: p[0] / total}, true
+	return place{from: lo, to: hi + 1, firm: firm, first: p[0] / total, best: best + 1, chance: p[best] / total}, true
 }
 
 // firstLoss is when the first probe to the target left that was lost, ms.
@@ -160,19 +178,17 @@ func (v *view) link(p place) *Link {
 // did, who answered last of all.
 func (v *view) near(s *Series) netip.Addr {
 	first := v.firstLoss()
-	var a netip.Addr
-	for i := range s.Addr {
-		w := v.e.who(s, i)
-		switch {
-		case !w.IsValid():
-		case s.TxMS[i] < first || !v.calmAt(s.TxMS[i]):
-			a = w
+	for i := len(s.Addr) - 1; i >= 0; i-- {
+		if a := v.e.who(s, i); a.IsValid() && (s.TxMS[i] < first || !v.calmAt(s.TxMS[i])) {
+			return a
 		}
 	}
-	if a.IsValid() {
-		return a
-	}
 	return v.e.latest(s)
+}
+
+// and is what two samples of different probes hold together.
+func (c sample) and(o sample) sample {
+	return sample{c.in + o.in, c.inLost + o.inLost, c.out + o.out, c.outLost + o.outLost}
 }
 
 // remembered adds to what a hop answered while the target was clean what

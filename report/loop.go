@@ -2,6 +2,7 @@ package report
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -47,14 +48,7 @@ func (v *view) loop() *loop {
 
 // turns is the loop of a period from one TTL on, if it is one.
 func turns(addrs []netip.Addr, first, last, period int) *loop {
-	l := &loop{ttl: first, cycle: make([]netip.Addr, 0, period)}
-	distinct := false
-	for i := range period {
-		a := addrs[first+i]
-		distinct = distinct || a.IsValid() && len(l.cycle) > 0 && l.cycle[0].IsValid() && a != l.cycle[0]
-		l.cycle = append(l.cycle, a)
-	}
-	again := make(map[netip.Addr]bool)
+	times, one, two := 0, netip.Addr{}, false // two: more than one router came again
 	for ttl := first; ttl+period <= last; ttl++ {
 		a, b := addrs[ttl], addrs[ttl+period]
 		switch {
@@ -62,14 +56,17 @@ func turns(addrs []netip.Addr, first, last, period int) *loop {
 		case a != b:
 			return nil
 		default:
-			l.times++
-			again[a] = true
+			times++
+			two = two || one.IsValid() && a != one
+			one = a
 		}
 	}
-	if !distinct || l.times < 2 || len(again) < 2 {
+	cycle := addrs[first : first+period]
+	other := func(a netip.Addr) bool { return a.IsValid() && a != cycle[0] }
+	if times < 2 || !two || !cycle[0].IsValid() || !slices.ContainsFunc(cycle, other) {
 		return nil
 	}
-	return l
+	return &loop{ttl: first, cycle: slices.Clone(cycle), times: times}
 }
 
 // expiredAt is the router whose answers in a series were the most while the

@@ -41,25 +41,6 @@ func routers(good float64) func(float64) float64 {
 	return func(q float64) float64 { return 1 - good + good*50*math.Exp(-50*q) }
 }
 
-// wide are a hop's own rates in the first look.
-func wide() []weighted { return normal(grid(routers(0.2))) }
-
-// own are a hop's own rates after it, from how it answered while the
-// target was clean, unless its limit has changed since.
-func own(c sample) []weighted {
-	const changed = 0.05
-	x, n := float64(c.outLost), float64(c.out)
-	w := grid(routers(0.8))
-	for i, q := range w {
-		w[i].logWeight += x*math.Log(q.rate) + (n-x)*math.Log(1-q.rate)
-	}
-	w = normal(w)
-	for i, q := range normal(grid(func(float64) float64 { return 1 })) {
-		w[i].logWeight = math.Log((1-changed)*math.Exp(w[i].logWeight) + changed*math.Exp(q.logWeight))
-	}
-	return w
-}
-
 func normal(w []weighted) []weighted {
 	most, sum := math.Inf(-1), 0.0
 	for _, x := range w {
@@ -76,24 +57,56 @@ func normal(w []weighted) []weighted {
 
 // A mixture is what a hop loses where packets are lost on the way and it
 // holds answers back beside: logarithms of silence and of an answer, for each
-// of its own rates and each of the line's.
+// of its own rates and each of the line's. It is made once for all hops.
 type mixture struct {
 	loss                     []weighted
 	aloneSilent, aloneAnswer []float64
 	silent, answer           []float64 // by own rate, then by the line's
-	terms                    []float64
+
+	wide    []weighted // a hop's own rates in the first look
+	most    []weighted // … after it, before it has answered anything
+	changed []float64  // … after its limit has changed: probabilities
+
+	owned []weighted // of own
+	terms []float64  // of gain
 }
 
+// limitChanged is how likely a hop's limit is another while packets are lost.
+const limitChanged = 0.05
+
 func mix(loss []weighted) *mixture {
-	m := &mixture{loss: loss}
-	for _, q := range grid(func(float64) float64 { return 1 }) {
+	uniform := grid(func(float64) float64 { return 1 })
+	n := len(uniform)
+	m := &mixture{loss: loss, wide: normal(grid(routers(0.2))), most: grid(routers(0.8)),
+		silent: make([]float64, 0, n*len(loss)), answer: make([]float64, 0, n*len(loss)),
+		owned: make([]weighted, n), terms: make([]float64, n*len(loss)+n)}
+	for _, q := range uniform {
 		m.aloneSilent, m.aloneAnswer = append(m.aloneSilent, math.Log(q.rate)), append(m.aloneAnswer, math.Log(1-q.rate))
 		for _, p := range loss {
 			answer := (1 - p.rate) * (1 - q.rate)
 			m.silent, m.answer = append(m.silent, math.Log(1-answer)), append(m.answer, math.Log(answer))
 		}
 	}
+	for _, q := range normal(uniform) {
+		m.changed = append(m.changed, limitChanged*math.Exp(q.logWeight))
+	}
 	return m
+}
+
+// own are a hop's own rates after the first look, from how it answered while
+// the target was clean, unless its limit has changed since. They stand until
+// the next call.
+func (m *mixture) own(c sample) []weighted {
+	x, n := float64(c.outLost), float64(c.out)
+	w := m.owned
+	for i, q := range m.most {
+		w[i] = weighted{q.rate, q.logWeight + (x*m.aloneSilent[i] + (n-x)*m.aloneAnswer[i])}
+	}
+	w = normal(w)
+	for i := range w {
+		w[i].logWeight = math.Log((1-limitChanged)*math.Exp(w[i].logWeight) + m.changed[i])
+	}
+	return w
 }
 
 // gain is how much better the answers of a hop are explained by loss at
@@ -104,28 +117,36 @@ func (m *mixture) gain(c sample, own []weighted) float64 {
 		return 0
 	}
 	x, n := float64(c.inLost), float64(c.in)
-	m.terms = m.terms[:0]
+	alone := m.terms[:len(own)]
 	for i, q := range own {
-		m.terms = append(m.terms, q.logWeight+x*m.aloneSilent[i]+(n-x)*m.aloneAnswer[i])
+		alone[i] = q.logWeight + x*m.aloneSilent[i] + (n-x)*m.aloneAnswer[i]
 	}
-	alone := logSum(m.terms)
-	m.terms = m.terms[:0]
-	for i, q := range own {
-		for j, p := range m.loss {
-			k := i*len(m.loss) + j
-			m.terms = append(m.terms, q.logWeight+p.logWeight+x*m.silent[k]+(n-x)*m.answer[k])
+	both := m.terms[len(own):]
+	k := 0
+	for _, q := range own {
+		for _, p := range m.loss {
+			both[k] = q.logWeight + p.logWeight + x*m.silent[k] + (n-x)*m.answer[k]
+			k++
 		}
 	}
-	return logSum(m.terms) - alone
+	return logSum(both) - logSum(alone)
 }
+
+// negligible is a logarithm below the greatest: what is smaller adds less than
+// a rounding to the sum of a few hundred.
+const negligible = -45
 
 func logSum(l []float64) float64 {
 	most, sum := math.Inf(-1), 0.0
 	for _, x := range l {
-		most = max(most, x)
+		if x > most { // max minds NaN, and there is none
+			most = x
+		}
 	}
 	for _, x := range l {
-		sum += math.Exp(x - most)
+		if x -= most; x > negligible {
+			sum += math.Exp(x)
+		}
 	}
 	return most + math.Log(sum)
 }

@@ -29,6 +29,9 @@ type Evidence struct {
 	Node     Node      `json:"node"`
 	Target   Target    `json:"target"`
 	Times    Times     `json:"times"`
+	// Clock is what the kernel said of its clock when the trace began; nil: it
+	// was not asked, or may not say.
+	Clock *HostClock `json:"clock,omitempty"`
 
 	Addresses []netip.Addr `json:"addresses"` // every address that answered, in order of appearance
 	Hops      []Hop        `json:"hops"`      // TTL 1, 2, 3 … without a gap, up to the target or to the last that was asked

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 )
@@ -52,7 +53,7 @@ func (v *view) testPlace(d *Verdict, p place) {
 }
 
 // testLimits are the comparisons behind "limits its answers": each such hop
-// against whatever lies behind it and loses least.
+// against what lies behind it.
 func (v *view) testLimits(d *Verdict) {
 	for i, limited := range v.limited {
 		if !limited {
@@ -63,10 +64,28 @@ func (v *view) testLimits(d *Verdict) {
 			rule = "R4"
 		}
 		s := v.hops[i]
-		ttl, best := v.leastBehind(i)
-		d.number(Number{Rule: rule, TTL: i + 1, Lost: s.Lost, Sent: s.Sent, Against: AgainstHop, AgainstTTL: ttl,
-			AgainstLost: best.Lost, AgainstSent: best.Sent, P: worse(s.Lost, s.Sent, best.Lost, best.Sent)})
+		against, ttl, later := v.behind(i, v.limited)
+		d.number(Number{Rule: rule, TTL: i + 1, Lost: s.Lost, Sent: s.Sent, Against: against, AgainstTTL: ttl,
+			AgainstLost: later.Lost, AgainstSent: later.Sent, P: worse(s.Lost, s.Sent, later.Lost, later.Sent)})
 	}
+}
+
+// behind is what hop i is measured by. All that was answered from behind it
+// has passed it: where the target lost nothing, that is the target and all hops
+// that do not limit their answers, together. Where packets are lost behind it,
+// only the hop that loses least is fair.
+func (v *view) behind(i int, limited []bool) (a Against, ttl int, s Stats) {
+	if v.target.Answered == 0 || v.target.Lost > 0 {
+		ttl, s = v.leastBehind(i)
+		return AgainstHop, ttl, s
+	}
+	s = Stats{Sent: v.target.Sent}
+	for j := i + 1; j < len(v.hops); j++ {
+		if h := v.hops[j]; j != v.end() && h.Answered > 0 && !limited[j] {
+			s.Sent, s.Lost = s.Sent+h.Sent, s.Lost+h.Lost
+		}
+	}
+	return AgainstBehind, 0, s
 }
 
 // leastBehind is the hop behind one that loses least for sure, by the upper
@@ -157,14 +176,13 @@ func (v *view) spellsOf(d *Verdict) {
 	d.Spells = spells(&v.series, v.calm(), v.e.Times.Started)
 }
 
+// A losing is a spell in the making, ms; NaN: unknown.
+type losing struct{ after, from, to, by float64 }
+
 func spells(s *Series, calm []span, zero time.Time) []Spell {
-	at := func(ms float64) *time.Time {
-		t := zero.Add(time.Duration(math.Round(ms*1000)) * time.Microsecond)
-		return &t
-	}
-	var out []Spell
+	var out []losing
 	open := false
-	var cur Spell
+	cur := losing{}
 	answered := math.NaN() // the last one before this
 	k := 0
 	end := func() {
@@ -177,32 +195,41 @@ func spells(s *Series, calm []span, zero time.Time) []Spell {
 		if s.Answer[i] == AnswerPending {
 			continue
 		}
-		for k < len(calm) && calm[k].to < s.TxMS[i] {
+		tx := s.TxMS[i]
+		for k < len(calm) && calm[k].to < tx {
 			k++
 		}
 		lost := isLost(s.Answer[i])
 		if !lost {
-			if open && cur.To.By == nil {
-				cur.To.By = at(s.TxMS[i])
+			if open && math.IsNaN(cur.by) {
+				cur.by = tx
 			}
-			answered = s.TxMS[i]
+			answered = tx
 		}
-		if k < len(calm) && s.TxMS[i] >= calm[k].from {
+		if k < len(calm) && tx >= calm[k].from {
 			end()
 		}
 		if !lost {
 			continue
 		}
 		if !open {
-			open, cur = true, Spell{From: Edge{By: at(s.TxMS[i])}}
-			if !math.IsNaN(answered) {
-				cur.From.After = at(answered)
-			}
+			open, cur = true, losing{after: answered, from: tx}
 		}
-		cur.To = Edge{After: at(s.TxMS[i])}
+		cur.to, cur.by = tx, math.NaN()
 	}
 	end()
-	return out
+	at := func(ms float64) *time.Time {
+		if math.IsNaN(ms) {
+			return nil
+		}
+		t := zero.Add(time.Duration(math.Round(ms*1000)) * time.Microsecond)
+		return &t
+	}
+	var told []Spell
+	for _, s := range out {
+		told = append(told, Spell{From: Edge{After: at(s.after), By: at(s.from)}, To: Edge{After: at(s.to), By: at(s.by)}})
+	}
+	return told
 }
 
 // A membership is a router of several at a TTL with which the loss goes.
@@ -227,27 +254,26 @@ func (v *view) member(p place) *membership {
 		if len(others) == 0 {
 			continue
 		}
-		for _, a := range append([]netip.Addr{first}, others...) {
-			var in, out, mineIn, mineOut int
-			for i := range len(h.Answer) {
-				w := v.e.who(&h.Series, i)
-				if !w.IsValid() {
-					continue
-				}
-				calm := v.calmAt(h.TxMS[i])
-				switch {
-				case calm && w == a:
-					mineOut++
-					out++
-				case calm:
-					out++
-				case w == a:
-					mineIn++
-					in++
-				default:
-					in++
-				}
+		var in, out int
+		mine := make(map[netip.Addr]*[2]int, 1+len(others)) // answers while packets were lost, and while none were
+		for i := range len(h.Answer) {
+			w := v.e.who(&h.Series, i)
+			if !w.IsValid() {
+				continue
 			}
+			if mine[w] == nil {
+				mine[w] = new([2]int)
+			}
+			if v.calmAt(h.TxMS[i]) {
+				mine[w][1]++
+				out++
+			} else {
+				mine[w][0]++
+				in++
+			}
+		}
+		for _, a := range append([]netip.Addr{first}, others...) {
+			mineIn, mineOut := mine[a][0], mine[a][1]
 			pr := worse(in-mineIn, in, out-mineOut, out)
 			if mineOut == 0 || pr >= noticeable/4 || best != nil && best.test.P <= pr {
 				continue
@@ -260,10 +286,7 @@ func (v *view) member(p place) *membership {
 }
 
 func (v *view) calmAt(ms float64) bool {
-	for _, s := range v.calm() {
-		if ms >= s.from && ms <= s.to {
-			return true
-		}
-	}
-	return false
+	spans := v.calm() // in order, side by side
+	k := sort.Search(len(spans), func(k int) bool { return spans[k].to >= ms })
+	return k < len(spans) && ms >= spans[k].from
 }

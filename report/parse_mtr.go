@@ -12,8 +12,12 @@ import (
 // mtrColumns are the figures that mtr prints, by the name above them.
 var mtrColumns = []string{"Loss%", "Drop", "Rcv", "Snt", "Last", "Best", "Avg", "Wrst", "StDev", "Gmean", "Jttr", "Javg", "Jmax", "Jint"}
 
+// mtrCounts are those of them that count probes.
+var mtrCounts = []string{"Drop", "Rcv", "Snt"}
+
 var (
-	mtrRow  = regexp.MustCompile(`^[ |]*([0-9]{1,3}|\?)\.(?:\|--)? +(.+)$`)
+	mtrRow  = regexp.MustCompile(`^[ |]*([0-9]{1,3}|\?)\.(?:\|--)?(?: +(.+))?$`)
+	mtrEnds = regexp.MustCompile(`^ *([^ ]+) \(([^ )]+)\) -> ([^ ]+) \(([^ )]+)\) *(.*)$`)
 	mtrMPLS = regexp.MustCompile(`\[MPLS: Lbl ([0-9]{1,7}) `)
 )
 
@@ -26,17 +30,27 @@ var (
 //	        198.18.0.6
 //	       [MPLS: Lbl 24015 TC 0 S 1 TTL 1]
 //
-// The last line is the target; its name is nowhere in the text.
+// The last line is the target. Its name is only in the command above, and at
+// the head of the screen of newer versions:
+//
+//	hk1 (192.0.2.9) -> edge.example.net (203.0.113.7)      2026-11-23T14:05:33+0800
+//
+// Mail programs and narrow terminals break lines; they are joined again.
 func parseMTR(lines []string) ([]*Foreign, error) {
 	var out []*Foreign
 	var head Foreign // what stands above the next table
 	var f *Foreign
 	columns := []string{"Loss%", "Snt", "Last", "Avg", "Best", "Wrst", "StDev"}
 	headed := false
-	for i, line := range lines {
+	for i := 0; i < len(lines); i++ {
+		line := lines[i]
 		fields := strings.Fields(line)
 		if len(fields) == 0 {
 			continue
+		}
+		for (fields[0] == "HOST:" || columnsOf(fields) != nil) && i+1 < len(lines) && onlyColumns(lines[i+1]) {
+			i++
+			fields = append(fields, strings.Fields(lines[i])...)
 		}
 		if c := columnsOf(fields); len(c) >= 2 {
 			columns, f, headed = c, nil, true
@@ -50,6 +64,18 @@ func parseMTR(lines []string) ([]*Foreign, error) {
 			f = nil
 			continue
 		}
+		if m := mtrEnds.FindStringSubmatch(line); m != nil {
+			f = nil
+			head.Source, _ = cutName(m[1])
+			head.Target, _ = cutName(m[3])
+			head.Address, _ = parseAddress(m[4])
+			head.Started, _ = cutName(m[5])
+			continue
+		}
+		if t := typedTarget(line); t != "" {
+			f, head = nil, Foreign{Target: t}
+			continue
+		}
 		m := mtrRow.FindStringSubmatch(line)
 		if m == nil {
 			if f != nil {
@@ -57,24 +83,33 @@ func parseMTR(lines []string) ([]*Foreign, error) {
 			}
 			continue
 		}
-		h, ok, err := mtrHop(m[2], columns)
+		h, err := mtrHop(m[2], columns)
+		if err != nil && (headed || strings.Contains(line, "|--")) {
+			if joined, n := mtrJoined(m[2], lines[i+1:], columns); n > 0 {
+				h, err = joined, nil
+				i += n
+			}
+		}
 		if err != nil {
 			if !strings.Contains(line, "|--") && (!headed || prose(m[2], columns)) {
 				continue // a numbered list above or below the table
 			}
+			if m[2] == "" {
+				err = fmt.Errorf("hop %s is broken off, and the next lines do not complete it", m[1])
+			}
 			return nil, foreignError(i, "%v", err)
 		}
-		if !ok {
-			continue
+		if !headed && h.Sent == 0 && len(h.Hosts) == 0 {
+			continue // "1. ???" of no table
 		}
 		switch last := f.last(); {
 		case m[1] == "?": // as mtrq has a target that answered at no TTL
-			h.TTL = last + 1
+			h.TTL, h.any = last+1, true
 		default:
 			h.TTL, _ = strconv.Atoi(m[1])
 		}
 		if f == nil || h.TTL <= f.last() {
-			f = &Foreign{Program: ForeignMTR, Source: head.Source, Started: head.Started}
+			f = &Foreign{Program: ForeignMTR, Source: head.Source, Target: head.Target, Address: head.Address, Started: head.Started}
 			out, head = append(out, f), Foreign{}
 		}
 		if err := f.add(h); err != nil {
@@ -103,19 +138,72 @@ func columnsOf(fields []string) []string {
 	return nil
 }
 
-// mtrHop reads a line behind its number. ok is false for a hop that has not
-// been asked yet ("(waiting for reply)").
-func mtrHop(rest string, columns []string) (ForeignHop, bool, error) {
+func onlyColumns(line string) bool {
+	fields := strings.Fields(line)
+	return len(fields) > 0 && !slices.ContainsFunc(fields, func(s string) bool { return !slices.Contains(mtrColumns, s) })
+}
+
+// mtrJoined reads a line that was broken, together with the next ones; n is
+// how many, 0: they do not complete it.
+//
+//	  2.|--
+//	core1.example.net   0.0%   100
+//	0.4   0.4   0.3   0.6   0.1
+func mtrJoined(rest string, next, columns []string) (h ForeignHop, n int) {
+	spaced, glued := rest, rest // broken between two words, or within one
+	for i, line := range next[:min(len(next), 3)] {
+		if line == "" || mtrRow.MatchString(line) {
+			break
+		}
+		spaced += " " + line
+		glued += line
+		for _, s := range []string{spaced, glued} {
+			if h, err := mtrHop(s, columns); err == nil && oneHost(s, columns) {
+				return h, i + 1
+			}
+		}
+	}
+	return ForeignHop{}, 0
+}
+
+// oneHost says that nothing but one host stands before the figures.
+func oneHost(rest string, columns []string) bool {
 	fields := strings.Fields(rest)
-	if strings.HasPrefix(rest, "(waiting for reply") {
-		return ForeignHop{}, false, nil
+	names := 0
+	for _, s := range fields[:max(0, len(fields)-len(columns))] {
+		if _, ok := parseAS(s); ok {
+			continue
+		}
+		if _, ok := parseAddress(strings.Trim(s, "()")); ok {
+			continue
+		}
+		if _, err := strconv.ParseFloat(decimal(strings.TrimRight(s, "%")), 64); err == nil {
+			return false
+		}
+		names++
+	}
+	return names <= 1
+}
+
+// decimal is a figure with the point that a locale prints as a comma.
+func decimal(s string) string {
+	if strings.Contains(s, ".") {
+		return s
+	}
+	return strings.Replace(s, ",", ".", 1)
+}
+
+// mtrHop reads a line behind its number. A hop that nobody answered at yet
+// has no figures on mtr's screen, "(waiting for reply)" or "???": how often it
+// was asked is not known.
+func mtrHop(rest string, columns []string) (ForeignHop, error) {
+	fields := strings.Fields(rest)
+	if strings.HasPrefix(rest, "(waiting for reply") || len(fields) == 1 && fields[0] == "???" {
+		return ForeignHop{}, nil
 	}
 	n := len(columns)
 	if len(fields) <= n {
-		if len(fields) == 1 && fields[0] == "???" {
-			return ForeignHop{}, false, nil // mtr's screen, nothing sent or answered yet
-		}
-		return ForeignHop{}, false, fmt.Errorf("want a host and %d figures, got %q", n, rest)
+		return ForeignHop{}, fmt.Errorf("want a host and %d figures, got %q", n, rest)
 	}
 	who, figures := fields[:len(fields)-n], fields[len(fields)-n:]
 	value := make(map[string]float64, n)
@@ -124,9 +212,12 @@ func mtrHop(rest string, columns []string) (ForeignHop, bool, error) {
 		if s == "-" {
 			continue // not known
 		}
+		if !slices.Contains(mtrCounts, columns[i]) { // a comma in those parts thousands
+			s = decimal(s)
+		}
 		x, err := strconv.ParseFloat(s, 64)
 		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
-			return ForeignHop{}, false, fmt.Errorf("%s is %q", columns[i], figures[i])
+			return ForeignHop{}, fmt.Errorf("%s is %q", columns[i], figures[i])
 		}
 		value[columns[i]] = x
 	}
@@ -135,9 +226,15 @@ func mtrHop(rest string, columns []string) (ForeignHop, bool, error) {
 		h.Hosts = []ForeignHost{host}
 	}
 	if err := h.counts(value); err != nil {
-		return ForeignHop{}, false, err
+		return ForeignHop{}, err
 	}
-	return h, true, h.times(value)
+	switch timed := value["Avg"] > 0 || value["Wrst"] > 0; {
+	case len(h.Hosts) == 0 && !timed:
+		h.Lost = h.Sent // "??? 0.0%": some versions count no loss where nobody ever answered
+	case len(h.Hosts) > 0 && timed && h.Lost == h.Sent && h.Sent > 1:
+		h.Lost-- // 99.95 % and more are printed as 100.0
+	}
+	return h, h.times(value)
 }
 
 // prose says that hardly a word of a line could be a figure.

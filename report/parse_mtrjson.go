@@ -1,28 +1,63 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 )
 
-// parseMTRJSON reads what mtr --json writes:
+var (
+	// mtrDocument is where a document of mtr --json begins, in whatever stands
+	// around it: the prompt, an array, another one.
+	mtrDocument = regexp.MustCompile(`\{\s*"report"\s*:`)
+	anyObject   = regexp.MustCompile(`^\{\s*["}]`)
+)
+
+// parseMTRJSON reads what mtr --json writes, once or several times:
 //
 //	{"report": {"mtr": {"src": "hk1", "dst": "203.0.113.7", "tests": 10, "psize": "64", …},
 //	            "hubs": [{"count": 1, "host": "198.18.0.1", "Loss%": 0.0, "Snt": 10, "Last": 0.4, …}]}}
 //
 // Numbers are strings in some versions. An "ASN" beside "host" comes with -z.
-func parseMTRJSON(b []byte) (*Foreign, error) {
+func parseMTRJSON(lines []string) ([]*Foreign, error) {
+	text := strings.TrimSpace(strings.Join(lines, "\n"))
+	at := 0
+	if !anyObject.MatchString(text) { // what begins as JSON is read or refused as such
+		if at = nextDocument(text, 0); at < 0 {
+			return nil, nil
+		}
+	}
+	var out []*Foreign
+	for ; at >= 0; at = nextDocument(text, at) {
+		dec := json.NewDecoder(strings.NewReader(text[at:]))
+		f, err := mtrReport(dec)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+		at += int(dec.InputOffset())
+	}
+	return out, nil
+}
+
+func nextDocument(text string, from int) int {
+	m := mtrDocument.FindStringIndex(text[from:])
+	if m == nil {
+		return -1
+	}
+	return from + m[0]
+}
+
+func mtrReport(dec *json.Decoder) (*Foreign, error) {
 	var doc struct {
 		Report *struct {
 			MTR  map[string]any   `json:"mtr"`
 			Hubs []map[string]any `json:"hubs"`
 		} `json:"report"`
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
 	if err := dec.Decode(&doc); err != nil {
 		return nil, fmt.Errorf("%w: JSON: %v", ErrForeign, err)
 	}
@@ -43,9 +78,6 @@ func parseMTRJSON(b []byte) (*Foreign, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: hub %d: %v", ErrForeign, i+1, err)
 		}
-	}
-	if err := f.finish(); err != nil {
-		return nil, err
 	}
 	return f, nil
 }

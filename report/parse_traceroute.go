@@ -1,18 +1,20 @@
 package report
 
 import (
-	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
 var (
-	routeHead = regexp.MustCompile(`^.*?(?:traceroute|tcptraceroute)6? to ([^ ]+) \(([^ )]+)\)(.*)$`)
+	routeHead = regexp.MustCompile(`^.*?(?:traceroute|tcptraceroute)6? to +([^ (]+) ?\(([^ )]+)\)(.*)$`)
+	ciscoHead = regexp.MustCompile(`^.*?Tracing the route to ([^ (]+)(?: \(([^ )]+)\))?()$`)
 	routeRow  = regexp.MustCompile(`^ *([0-9]{1,3}) +(.+)$`)
-	routeSize = regexp.MustCompile(`([0-9]{1,5}) bytes? packets?`)
+	routeSize = regexp.MustCompile(`([0-9]{1,5}) bytes? (?:each )?packets?|packet length: ?([0-9]{1,5})`)
 	routeMPLS = regexp.MustCompile(`<?MPLS:? ?(?:L=|Label=)([0-9]{1,7})`)
+	ciscoMPLS = regexp.MustCompile(`\[MPLS: Labels? ([0-9]{1,7})[^\]]*\]`)
 )
 
 // parseTraceroute reads what traceroute prints on Unix, with or without
@@ -24,19 +26,28 @@ var (
 //	 3  * * *
 //	 4  198.18.0.9  5.1 ms !H  5.0 ms !H *
 //
-// BSD continues a hop with several addresses on a line without number.
+// BSD continues a hop with several addresses on a line without number, and has
+// the AS of -a before the host. Routers print much the same:
+//
+//	traceroute to  203.0.113.7(203.0.113.7), max hops: 30 ,packet length: 40,press CTRL_C to break
+//	 1 192.0.2.1 4 ms  3 ms  3 ms
+//
+//	Tracing the route to edge.example.net (203.0.113.7)
+//	  1 192.0.2.1 [AS 64500] [MPLS: Label 24015 Exp 0] 4 msec 0 msec *
 func parseTraceroute(lines []string) ([]*Foreign, error) {
 	var out []*Foreign
 	var f *Foreign
 	for i, line := range lines {
-		if m := routeHead.FindStringSubmatch(line); m != nil {
+		m := routeHead.FindStringSubmatch(line)
+		if m == nil {
+			m = ciscoHead.FindStringSubmatch(line)
+		}
+		if m != nil {
 			f = &Foreign{Program: ForeignTraceroute}
 			f.Target, _ = cutName(m[1])
-			if a, err := netip.ParseAddr(m[2]); err == nil {
-				f.Address = a.Unmap().WithZone("")
-			}
+			f.Address, _ = parseAddress(m[2])
 			if s := routeSize.FindStringSubmatch(m[3]); s != nil {
-				f.Size, _ = strconv.Atoi(s[1])
+				f.Size, _ = strconv.Atoi(s[1] + s[2])
 			}
 			continue
 		}
@@ -74,8 +85,11 @@ func parseTraceroute(lines []string) ([]*Foreign, error) {
 // there are none, and h is as it was.
 func (h *ForeignHop) route(rest string) bool {
 	was := *h
-	fields := strings.Fields(rest)
+	h.Hosts = slices.Clone(h.Hosts) // was keeps its own
+	rest = ciscoMPLS.ReplaceAllString(strings.ReplaceAll(rest, "[AS ", "[AS"), "MPLS:L=$1")
+	fields := strings.Fields(strings.ReplaceAll(rest+" ", " msec ", " ms "))
 	probes := 0
+	ahead, as := false, uint32(0) // BSD has the AS before its host, others behind it
 	for i := 0; i < len(fields); i++ {
 		s := fields[i]
 		switch {
@@ -100,12 +114,17 @@ func (h *ForeignHop) route(rest string) bool {
 				h.Labels = append(h.Labels, n)
 			}
 		case strings.HasPrefix(s, "[AS") || strings.HasPrefix(s, "(") || strings.HasPrefix(s, "["):
-			if n := len(h.Hosts); n > 0 {
-				last := &h.Hosts[n-1]
-				if as, ok := parseAS(s); ok {
-					last.AS = as
-				} else if x, ok := parseHost([]string{s}); ok && x.Addr.IsValid() {
-					last.Addr = x.Addr
+			n, isAS := parseAS(s)
+			ahead = ahead || isAS && len(h.Hosts) == len(was.Hosts)
+			switch last := len(h.Hosts) - 1; {
+			case isAS && ahead:
+				as = n
+			case last < 0:
+			case isAS:
+				h.Hosts[last].AS = n
+			default:
+				if x, ok := parseHost([]string{s}); ok && x.Addr.IsValid() {
+					h.Hosts[last].Addr = x.Addr
 				}
 			}
 		default:
@@ -114,6 +133,7 @@ func (h *ForeignHop) route(rest string) bool {
 				*h = was
 				return false
 			}
+			host.AS, as = as, 0
 			h.Hosts = append(h.Hosts, host)
 		}
 	}
@@ -122,8 +142,8 @@ func (h *ForeignHop) route(rest string) bool {
 		return false
 	}
 	for i := range h.Hosts { // "192.0.2.1 (192.0.2.1)"
-		if a, err := netip.ParseAddr(h.Hosts[i].Name); err == nil {
-			h.Hosts[i].Name, h.Hosts[i].Addr = "", a.Unmap().WithZone("")
+		if a, ok := parseAddress(h.Hosts[i].Name); ok {
+			h.Hosts[i].Name, h.Hosts[i].Addr = "", a
 		}
 	}
 	h.Hosts = unique(h.Hosts)
@@ -133,7 +153,7 @@ func (h *ForeignHop) route(rest string) bool {
 
 // parseMS reads "0.412" or, as Windows has it, "<1": the bound counts.
 func parseMS(s string) (time.Duration, bool) {
-	x, err := strconv.ParseFloat(strings.TrimPrefix(s, "<"), 64)
+	x, err := strconv.ParseFloat(decimal(strings.TrimPrefix(s, "<")), 64)
 	if err != nil {
 		return 0, false
 	}

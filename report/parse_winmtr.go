@@ -1,27 +1,36 @@
 package report
 
 import (
+	"html"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
 )
 
-var winMTRRow = regexp.MustCompile(`^\|? *(.*?) +- +([0-9]{1,3}) *\|([0-9 |]+)\|?$`)
+var (
+	winMTRRow  = regexp.MustCompile(`^\|? *(.*?) +- +([0-9]{1,3}) *\|([0-9 |]+)\|?$`)
+	winMTRHead = regexp.MustCompile(`^\|? *[^|]* - +% *(?:\|[^|]+){6}\|?$`)
+	htmlCell   = regexp.MustCompile(`(?i)<td[^>]*>([^<]*)</td>`)
+)
 
-// parseWinMTR reads WinMTR's text, whose last line is the target:
+// parseWinMTR reads WinMTR's text or HTML, whose last line is the target:
 //
 //	|                       Host              -   %  | Sent | Recv | Best | Avrg | Wrst | Last |
 //	|                             192.0.2.1 -    0 |   10 |   10 |    0 |    0 |    1 |    0 |
 //	|                 No response from host -  100 |   10 |    0 |    0 |    0 |    0 |    0 |
 //
-// Times are whole milliseconds. A host that answered nothing has words in
-// place of a name, in the language of the version.
+// Times are whole milliseconds. Translated versions have other words above the
+// columns, whose order is the same, and in place of a host that answered nothing.
 func parseWinMTR(lines []string) ([]*Foreign, error) {
 	var out []*Foreign
 	var f *Foreign
+	translated := false
 	for i, line := range lines {
-		if strings.Contains(line, "Sent") && strings.Contains(line, "Recv") {
-			f = &Foreign{Program: ForeignWinMTR}
+		line = winMTRCells(line)
+		english := strings.Contains(line, "Sent") && strings.Contains(line, "Recv")
+		if english || winMTRHead.MatchString(line) {
+			f, translated = &Foreign{Program: ForeignWinMTR}, !english
 			continue
 		}
 		m := winMTRRow.FindStringSubmatch(line)
@@ -44,11 +53,17 @@ func parseWinMTR(lines []string) ([]*Foreign, error) {
 		if err := h.counts(value); err != nil {
 			return nil, foreignError(i, "%v", err)
 		}
+		if percent, _ := strconv.Atoi(m[2]); translated && h.Sent > 0 && math.Abs(float64(percent)-100*float64(h.Lost)/float64(h.Sent)) > 1 {
+			return nil, foreignError(i, "%d %% lost, but %d of %d: the columns are not those of WinMTR", percent, h.Lost, h.Sent)
+		}
 		if err := h.times(value); err != nil {
 			return nil, foreignError(i, "%v", err)
 		}
-		if host, ok := parseHost(strings.Fields(m[1])); ok && h.Lost < h.Sent {
-			h.Hosts = []ForeignHost{host}
+		// Several words are what Windows said ("Destination host unreachable."), not who.
+		if who := strings.Fields(m[1]); h.Lost < h.Sent {
+			if host, ok := parseHost(who); ok && (len(who) == 1 || host.Addr.IsValid()) {
+				h.Hosts = []ForeignHost{host}
+			}
 		}
 		if len(f.Hops) == 0 {
 			out = append(out, f)
@@ -58,4 +73,17 @@ func parseWinMTR(lines []string) ([]*Foreign, error) {
 		}
 	}
 	return out, nil
+}
+
+// winMTRCells is a line of WinMTR's HTML as its text has it.
+func winMTRCells(line string) string {
+	cells := htmlCell.FindAllStringSubmatch(line, -1)
+	if len(cells) != 8 {
+		return line
+	}
+	var b strings.Builder
+	for i, c := range cells {
+		b.WriteString([]string{"| ", " - ", " | "}[min(i, 2)] + strings.TrimSpace(html.UnescapeString(c[1])))
+	}
+	return Printable(b.String() + " |")
 }

@@ -94,8 +94,13 @@ func (e *Evidence) TargetSeries() Series {
 	if t := e.Target.TTL; t != nil && *t >= 1 && *t <= len(e.Hops) && !e.twoLengths() {
 		b = &e.Hops[*t-1].Series
 	}
-	out := newSeries()
+	n := len(a.Answer)
+	if b != nil {
+		n += len(b.Answer)
+	}
+	out := Series{TxMS: make([]float64, 0, n), RTTUS: make([]*int64, 0, n), LateUS: make([]*int64, 0, n), Addr: make([]*int, 0, n)}
 	var answers strings.Builder
+	answers.Grow(n)
 	i, j := 0, 0
 	for {
 		s, k := a, i

@@ -58,9 +58,10 @@ func newRedactor(in TicketInput, opts TicketOptions) *redactor {
 	}
 	if f := in.ReverseText; f != nil {
 		d.name(f.Target)
+		ends := []netip.Addr{w.sourceAddr(), w.localAddr()}
 		for _, h := range f.Hops {
 			for _, x := range h.Hosts {
-				if d.inner(x.Addr) {
+				if d.blanks(x.Addr) || slices.Contains(ends, x.Addr) || !x.Addr.IsValid() && !d.elsewhere(x.Name, opts.Names, ends) {
 					d.name(x.Name)
 				}
 			}
@@ -73,6 +74,17 @@ func newRedactor(in TicketInput, opts TicketOptions) *redactor {
 	}
 	slices.SortFunc(d.names, func(a, b string) int { return len(b) - len(a) })
 	return d
+}
+
+// elsewhere says that a name without an address is known to be that of an
+// address which stays.
+func (d *redactor) elsewhere(name string, known Names, ends []netip.Addr) bool {
+	for a, n := range known.Of {
+		if strings.EqualFold(strings.TrimSuffix(n.Name, "."), strings.TrimSuffix(name, ".")) && !d.blanks(a) && !slices.Contains(ends, a) {
+			return true
+		}
+	}
+	return false
 }
 
 // firstHops blanks the hops of a report that are the sender's own.
@@ -125,6 +137,14 @@ func (d *redactor) inner(a netip.Addr) bool {
 		return false
 	}
 	return !public(a) || slices.ContainsFunc(d.own, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+}
+
+// blanks says that an address would not be left in a ticket.
+func (d *redactor) blanks(a netip.Addr) bool {
+	if !a.IsValid() || slices.Contains(d.keep, a) {
+		return false
+	}
+	return d.addrs[a] != "" || d.inner(a)
 }
 
 var addressLike = regexp.MustCompile(`[0-9A-Fa-f:.]*[0-9A-Fa-f]`)
@@ -200,7 +220,7 @@ func (d *redactor) ticket(t *Ticket) {
 	for _, s := range []*string{&t.Title, &t.Chat, &t.Verdict, &t.Settle} {
 		*s = d.text(*s)
 	}
-	for _, list := range [][]string{t.Missing, t.Hints} {
+	for _, list := range [][]string{t.Missing, t.Hints, t.Withheld} {
 		for i := range list {
 			list[i] = d.text(list[i])
 		}

@@ -24,6 +24,7 @@ type seen struct {
 // another are of other routers than the rest.
 type cut struct {
 	ttl      int
+	series   *Series // of that TTL: a report from elsewhere may have several
 	i, j     int     // places of the other answers: [i, j)
 	from, to float64 // the moment lies between, ms
 	log      float64 // logarithm of the chance of so clean a cut
@@ -44,13 +45,12 @@ func (v *view) shift() *shift {
 	for _, hops := range [][]Hop{v.e.Hops, v.e.Beyond} {
 		for i := range hops {
 			h := &hops[i]
-			answers := v.answerers(&h.Series)
-			if !mixed(answers) {
+			if !v.mixed(&h.Series) {
 				continue
 			}
 			several++
-			if c, ok := parting(answers); ok {
-				c.ttl = h.TTL
+			if c, ok := parting(v.answerers(&h.Series)); ok {
+				c.ttl, c.series = h.TTL, &h.Series
 				cuts = append(cuts, c)
 			}
 		}
@@ -78,7 +78,7 @@ func (v *view) shift() *shift {
 	slices.SortFunc(best, func(a, b cut) int { return a.ttl - b.ttl })
 	for _, c := range best {
 		from, to = max(from, c.from), min(to, c.to)
-		a := v.answerers(&v.hopAt(c.ttl).Series)
+		a := v.answerers(c.series)
 		rest := append(slices.Clone(a[:c.i]), a[c.j:]...)
 		if c.i > 0 && c.j < len(a) {
 			s.back = (a[c.j-1].ms + a[c.j].ms) / 2
@@ -94,33 +94,41 @@ func (v *view) shift() *shift {
 	return s
 }
 
-func (v *view) hopAt(ttl int) *Hop {
-	if ttl <= len(v.e.Hops) {
-		return &v.e.Hops[ttl-1]
-	}
-	for i := range v.e.Beyond {
-		if v.e.Beyond[i].TTL == ttl {
-			return &v.e.Beyond[i]
-		}
-	}
-	return &Hop{}
-}
-
 // answerers are whose hops probes came to in a series, in the order of
 // sending: a router that sends packets back stands nearer.
 func (v *view) answerers(s *Series) []seen {
-	var out []seen
+	out := make([]seen, 0, len(s.Addr))
 	for i := range s.Addr {
-		if s.Answer[i] != AnswerUnreachable && v.e.who(s, i).IsValid() {
+		if v.isAnswerer(s, i) {
 			out = append(out, seen{s.TxMS[i], *s.Addr[i]})
 		}
 	}
 	return out
 }
 
-func mixed(a []seen) bool {
-	return slices.ContainsFunc(a, func(s seen) bool { return s.addr != a[0].addr })
+// isAnswerer says that the answer to probe i is one of answerers.
+func (v *view) isAnswerer(s *Series, i int) bool {
+	return s.Answer[i] != AnswerUnreachable && v.e.who(s, i).IsValid()
 }
+
+// mixed says that answerers are several.
+func (v *view) mixed(s *Series) bool {
+	first := -1
+	for i := range s.Addr {
+		switch {
+		case !v.isAnswerer(s, i):
+		case first < 0:
+			first = *s.Addr[i]
+		case *s.Addr[i] != first:
+			return true
+		}
+	}
+	return false
+}
+
+// mostParted is how many routers a TTL may have for a cut to be sought: more
+// are no path that changed.
+const mostParted = 64
 
 // parting is the cut that parts the answers of a TTL most evenly, such that
 // no router answers on both sides of it.
@@ -135,14 +143,21 @@ func parting(a []seen) (cut, bool) {
 		last[s.addr] = i
 	}
 	n := len(a)
+	if len(order) > mostParted {
+		return cut{}, false
+	}
 	best, most := cut{}, 0
 	try := func(i, j int) {
 		// Grow until every router within answers only within.
-		for k := i; k < j; k++ {
-			if f := first[a[k].addr]; f < i {
-				i, k = f, f
+		for lo, hi := i, i; lo > i || hi < j; { // [lo, hi) was looked at
+			k := hi
+			if lo > i {
+				lo--
+				k = lo
+			} else {
+				hi++
 			}
-			j = max(j, last[a[k].addr]+1)
+			i, j = min(i, first[a[k].addr]), max(j, last[a[k].addr]+1)
 		}
 		if k := min(j-i, n-(j-i)); k > most {
 			most, best = k, cut{i: i, j: j}

@@ -71,14 +71,14 @@ func (v *view) filters(d *Verdict, o Other) {
 	proto := strings.ToUpper(Printable(v.e.Target.Protocol))
 	if v.e.Target.Known {
 		d.Grade = Weak
-		v.tell(d, "filters.now", o.name(), proto)
+		v.tell(d, "filters.now", o.name(v.lang), proto)
 	} else {
-		v.tell(d, "filters", o.name(), proto)
+		v.tell(d, "filters", o.name(v.lang), proto)
 		if v.target.Sent >= someProbes {
 			d.Grade = Likely
 		}
 	}
-	d.Settle = v.lang.Say("filters.settle", o.name())
+	d.Settle = v.lang.Say("filters.settle", o.name(v.lang))
 }
 
 // knownLoss makes a loss of the silence of a target that used to answer.
@@ -116,17 +116,24 @@ func (v *view) unreachable(d *Verdict) {
 	case ttl == 0:
 		said = who.String()
 	}
+	settle := v.lang.Say("unreachable.settle")
+	if e.Foreign != nil && ttl == 1 {
+		settle = v.lang.Say("own.gateway.settle")
+	}
 	v.tell(d, "unreachable", v.name(), v.lang.count(v.target.Sent, "probe"), said, v.lang.count(times, "time"))
 	if v.target.Sent < fewProbes {
 		d.rule("R6", "R13")
-		d.Settle = v.lang.Say("settle.more", v.lang.count(someProbes-v.target.Sent, "more"))
+		if e.Foreign == nil { // tracert asks no more where one has said so
+			settle = v.lang.Say("settle.more", v.lang.count(someProbes-v.target.Sent, "more"))
+		}
+		d.Settle = settle
 		return
 	}
 	if v.looping(d) {
 		return
 	}
 	d.rule("R6")
-	d.Settle = v.lang.Say("unreachable.settle")
+	d.Settle = settle
 	if v.target.Sent >= someProbes {
 		d.Grade = Likely
 	}
@@ -134,7 +141,7 @@ func (v *view) unreachable(d *Verdict) {
 	for _, o := range e.Others {
 		if o.Answered {
 			d.Rules = []string{"R5"}
-			v.tell(d, "unreachable.other", o.name(), strings.ToUpper(Printable(e.Target.Protocol)))
+			v.tell(d, "unreachable.other", o.name(v.lang), strings.ToUpper(Printable(e.Target.Protocol)))
 			return
 		}
 	}
@@ -161,6 +168,9 @@ func (v *view) unreachable(d *Verdict) {
 // whoTurnedBack is the router that said "unreachable" most often, the
 // lowest TTL at which it answered (0: none), and how often.
 func (v *view) whoTurnedBack() (who netip.Addr, ttl, times int) {
+	if f := v.e.Foreign; f != nil {
+		return f.turnedBack()
+	}
 	said := make(map[netip.Addr]int)
 	all := append([]*Series{&v.e.Ping}, seriesOf(v.e.Hops)...)
 	for _, s := range append(all, seriesOf(v.e.Beyond)...) {

@@ -119,27 +119,27 @@ func count(s *Series, calm []span, from, to float64) sample {
 
 // limits says for each hop whether its losses are its own limit on
 // answers (rules R3 and R4): what lies behind it loses less, by Fisher's
-// test, or it loses as much while the target is clean as while it is not.
+// test, or it loses as much while the target is clean as while it is not. One
+// lost probe proves no limit, whatever it is one of.
 func (v *view) limits() []bool {
 	out := make([]bool, len(v.hops))
 	end := v.end()
-	for i, s := range v.hops {
-		if i == end || s.Answered == 0 || s.Lost == 0 {
+	var clean *sample                           // of the target, once it is asked for
+	for i, s := range slices.Backward(v.hops) { // what lies behind must be known
+		if i == end || s.Answered == 0 || s.Lost < 2 {
 			continue
 		}
-		_, later := v.leastBehind(i)
+		_, _, later := v.behind(i, out)
 		out[i] = later.Sent > 0 && worse(s.Lost, s.Sent, later.Lost, later.Sent) < noticeable
-		switch {
-		case out[i]:
-		case v.target.Answered == 0:
-			out[i] = later.Sent >= enough && later.Lost == 0 && 2*later.Sent >= s.Sent
-		case v.target.Lost == 0:
-			out[i] = v.target.Sent >= enough
-		default:
-			c := count(&v.e.Hops[i].Series, v.calm(), 0, math.Inf(1))
-			clean := count(&v.series, v.calm(), 0, math.Inf(1))
-			out[i] = worse(c.outLost, c.out, clean.outLost, clean.out) < noticeable && float64(c.inLost)*float64(c.out) <= 1.5*float64(c.outLost)*float64(c.in)
+		if out[i] || v.target.Answered == 0 || v.target.Lost == 0 {
+			continue
 		}
+		c := count(&v.e.Hops[i].Series, v.calm(), 0, math.Inf(1))
+		if clean == nil {
+			all := count(&v.series, v.calm(), 0, math.Inf(1))
+			clean = &all
+		}
+		out[i] = worse(c.outLost, c.out, clean.outLost, clean.out) < noticeable && float64(c.inLost)*float64(c.out) <= 1.5*float64(c.outLost)*float64(c.in)
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,15 +41,15 @@ func (s Stats) Loss() *float64 {
 	return &l
 }
 
-// Interval is Lost of Sent with its confidence interval; nil when
-// nothing was sent.
+// Interval is Lost of Sent with its confidence interval, rounded outward to a
+// tenth of a percent; nil when nothing was sent.
 func (s Stats) Interval() *Loss {
 	if s.Sent == 0 {
 		return nil
 	}
 	l := &Loss{Lost: s.Lost, Sent: s.Sent}
 	low, high := exact(s.Lost, s.Sent)
-	l.Low, l.High = round1(100*low), round1(100*high)
+	l.Low, l.High = math.Floor(1000*low)/10, math.Ceil(1000*high)/10 // outward: what is shown is never narrower
 	return l
 }
 
@@ -64,22 +65,16 @@ func theTarget(a byte) bool { return a == AnswerReply }
 
 // counts are stats without round-trip times: all that a verdict needs.
 func (s *Series) counts(answered func(byte) bool) Stats {
-	var st Stats
-	for i := range len(s.Answer) {
-		switch a := s.Answer[i]; {
-		case a == AnswerPending:
-			st.Pending++
-			continue
-		case answered(a):
-			st.Answered++
-		case a == AnswerLate:
-			st.Answered++
-			st.Late++
-		default:
-			st.Lost++
+	n := func(a byte) int { return strings.Count(s.Answer, string(rune(a))) }
+	st := Stats{Late: n(AnswerLate), Pending: n(AnswerPending)}
+	st.Answered = st.Late
+	for _, a := range []byte{AnswerReply, AnswerExpired, AnswerUnreachable} {
+		if answered(a) {
+			st.Answered += n(a)
 		}
-		st.Sent++
 	}
+	st.Sent = len(s.Answer) - st.Pending
+	st.Lost = st.Sent - st.Answered
 	return st
 }
 

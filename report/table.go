@@ -30,9 +30,10 @@ func Table(r *Report) []TableRow {
 	for i, row := range v.rows() {
 		t := TableRow{TTL: row.ttl, Addr: row.addr, Target: row.ttl == 0 || i == end, Stats: row.stats, Asked: row.asked, Limited: row.limited}
 		if row.hop != nil {
-			t.MPLS = v.e.stacks(row.hop, row.addr)
+			stacks := v.e.stacks(row.hop)
+			t.MPLS = stacks[row.addr]
 			for _, a := range v.e.others(&row.hop.Series, row.addr) {
-				t.Others = append(t.Others, TableOther{a, v.e.stacks(row.hop, a)})
+				t.Others = append(t.Others, TableOther{a, stacks[a]})
 			}
 		}
 		out = append(out, t)
@@ -40,12 +41,13 @@ func Table(r *Report) []TableRow {
 	return out
 }
 
-// stacks are the label stacks that an address quoted at a hop.
-func (e *Evidence) stacks(h *Hop, a netip.Addr) [][]Label {
-	var out [][]Label
+// stacks are the label stacks that each address quoted at a hop.
+func (e *Evidence) stacks(h *Hop) map[netip.Addr][][]Label {
+	out := make(map[netip.Addr][][]Label)
 	for _, m := range h.MPLS {
-		if m.Addr >= 0 && m.Addr < len(e.Addresses) && e.Addresses[m.Addr] == a {
-			out = append(out, m.Labels)
+		if m.Addr >= 0 && m.Addr < len(e.Addresses) {
+			a := e.Addresses[m.Addr]
+			out[a] = append(out[a], m.Labels)
 		}
 	}
 	return out

@@ -14,6 +14,10 @@ type TextOptions struct {
 	// Name gives the name of an address, or "". Nil: addresses only.
 	Name func(netip.Addr) string
 
+	// Names gives each row the AS of its address, as mtr -z has it, and the
+	// name behind it; Name is not asked then. Nil: neither.
+	Names *Names
+
 	// Unwrapped leaves the words below the table in lines of any length,
 	// for whoever wraps them to a width of their own.
 	Unwrapped bool
@@ -53,6 +57,9 @@ func (p *printer) line(parts ...string) {
 
 // host is how an address is shown in the table.
 func (p *printer) host(a netip.Addr) string {
+	if p.opts.Names != nil {
+		return p.opts.Names.host(a)
+	}
 	if !a.IsValid() {
 		return "???"
 	}
@@ -60,7 +67,7 @@ func (p *printer) host(a netip.Addr) string {
 		return fmt.Sprintf("%-11s %s", p.opts.as(a), a)
 	}
 	if p.opts.Name != nil {
-		if n := strings.TrimSpace(Printable(p.opts.Name(a))); n != "" {
+		if n := short(strings.TrimSpace(Printable(p.opts.Name(a))), maxHostName); n != "" {
 			return n + " (" + a.String() + ")"
 		}
 	}
@@ -72,18 +79,19 @@ func (p *printer) host(a netip.Addr) string {
 func (p *printer) table() {
 	e := p.e
 	rows := p.rows()
-	width := utf8.RuneCountInString(Printable(e.Node.Name))
+	node := short(Printable(e.Node.Name), maxHostName) // a row is no wider, whatever the names
+	width := utf8.RuneCountInString(node)
 	hosts := make([]string, len(rows))
 	for i, r := range rows {
 		hosts[i] = p.host(r.addr)
 		if !r.addr.IsValid() && r.ttl == 0 {
-			hosts[i] = Printable(e.Target.Asked)
+			hosts[i] = short(Printable(e.Target.Asked), maxHostName)
 		}
 		width = max(width, utf8.RuneCountInString(hosts[i]))
 	}
 	p.line("Start: ", e.Times.Started.Format("2006-01-02T15:04:05-0700"))
 	p.b = append(p.b, "HOST: "...)
-	p.pad(Printable(e.Node.Name), width+2) // mtr -w forgets the 2, and its header stands askew
+	p.pad(node, width+2) // mtr -w forgets the 2, and its header stands askew
 	p.line(" Loss%   Snt   Last   Avg  Best  Wrst StDev")
 	for i, r := range rows {
 		p.b = append(p.b, ' ')
@@ -153,19 +161,17 @@ func msText(d time.Duration) string {
 // paths are the further addresses of a hop, and the labels that each
 // address quoted, as mtr prints them.
 func (p *printer) paths(r row) {
-	p.labels(r.hop, r.addr)
+	stacks := p.e.stacks(r.hop)
+	p.labels(stacks[r.addr])
 	for _, a := range p.e.others(&r.hop.Series, r.addr) {
 		p.line("        ", p.host(a))
-		p.labels(r.hop, a)
+		p.labels(stacks[a])
 	}
 }
 
-func (p *printer) labels(h *Hop, a netip.Addr) {
-	for _, m := range h.MPLS {
-		if m.Addr < 0 || m.Addr >= len(p.e.Addresses) || p.e.Addresses[m.Addr] != a {
-			continue
-		}
-		for _, l := range m.Labels {
+func (p *printer) labels(stacks [][]Label) {
+	for _, s := range stacks {
+		for _, l := range s {
 			p.line("       [MPLS: Lbl ", strconv.Itoa(l.Label), " TC ", strconv.Itoa(l.TC), " S ", strconv.Itoa(l.S), " TTL ", strconv.Itoa(l.TTL), "]")
 		}
 	}

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "rewrite the golden files and the exampl
 
 // example is the trace that docs/formats.md shows: four hops, a router
 // that limits its answers, and some loss.
-const example = `{"e":"start","at":"2026-11-23T14:05:32.131002+08:00","schema":1,"node":"hk1","source":"192.0.2.1","target":{"asked":"203.0.113.7","address":"203.0.113.7","protocol":"icmp","size":64,"tos":0,"interval_ms":1000,"max_ttl":30,"known_to_answer":true,"remembered_ttl":4}}
+const example = `{"e":"start","at":"2026-11-23T14:05:32.131002+08:00","schema":1,"node":"hk1","source":"192.0.2.1","clock":{"synchronised":true,"offset_us":-84,"max_error_us":12500},"target":{"asked":"203.0.113.7","address":"203.0.113.7","protocol":"icmp","size":64,"tos":0,"interval_ms":1000,"max_ttl":30,"known_to_answer":true,"remembered_ttl":4}}
 {"e":"p","n":0,"ttl":0,"ms":0.212,"deadline_ms":200,"kind":"reply","us":9120,"addr":"203.0.113.7"}
 {"e":"p","n":1,"ttl":1,"ms":0.431,"deadline_ms":200,"kind":"expired","us":412,"addr":"198.18.0.1"}
 {"e":"p","n":2,"ttl":2,"ms":0.633,"deadline_ms":200,"kind":"expired","us":1630,"addr":"198.18.0.5","mpls":[{"label":24001,"tc":0,"s":1,"ttl":1}]}

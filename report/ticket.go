@@ -57,7 +57,10 @@ type Ticket struct {
 	// ticket passes.
 	Missing []string
 	// Hints is what would make the ticket better, without which it passes.
-	Hints    []string
+	Hints []string
+	// Withheld is what this carrier asks for and Redact has blanked, a
+	// sentence each: it is not there on purpose, and is none of Missing.
+	Withheld []string
 	Redacted bool
 }
 
@@ -92,12 +95,16 @@ func NewTicket(in TicketInput, opts TicketOptions) (*Ticket, error) {
 	w.prepare()
 	t := &Ticket{Lang: w.l, Profile: p, Title: w.title(), Verdict: verdictText(&w.verdict, w.l), Settle: strings.TrimRight(w.verdict.Settle, ". "), Redacted: opts.Redact}
 	w.points(t)
-	w.check(t)
+	var d *redactor
+	if opts.Redact {
+		d = newRedactor(w.in, opts)
+	}
+	w.check(t, d)
 	if p.Chat {
 		t.Chat = w.chat()
 	}
-	if opts.Redact {
-		newRedactor(in, opts).ticket(t)
+	if d != nil {
+		d.ticket(t)
 	}
 	return t, nil
 }
@@ -113,7 +120,9 @@ type ticketWriter struct {
 	node    Node
 	target  netip.Addr
 	asked   string
-	ping    Stats // plain pings of the window
+	back    refusal // of the trace from the other end
+	ping    Stats   // plain pings of the window
+	dense   dense   // of an incident: several a second beside them
 	from    time.Time
 	to      time.Time // zero: not over, or not known
 	open    string    // what to say then
@@ -125,18 +134,19 @@ func (w *ticketWriter) prepare() {
 		e := &r.Evidence
 		w.node, w.target, w.asked = e.Node, e.Target.Address, e.Target.Asked
 		w.verdict = JudgeWith(e, Around{Lang: w.l, Reverse: w.in.Reverse})
-		w.ping = e.Ping.stats(func(a byte) bool { return a == AnswerReply })
+		w.ping = w.plainPings(e)
 		w.window(&w.verdict, e)
 	}
+	w.knowSource()
+	w.back = w.refused()
 	if inc := w.in.Incident; inc != nil {
 		w.node = inc.Node
 		w.pickMember()
-		all := w.in.Reports
-		if w.in.Reverse != nil && !slices.Contains(all, w.in.Reverse) {
-			all = append(slices.Clone(all), w.in.Reverse)
-		}
-		w.verdict = JudgeIncidentIn(inc, all, w.l)
+		w.verdict = w.judgeIncident()
 		w.from, w.to = inc.Times.Began, time.Time{}
+		if m := w.member; m != nil && m.Began.After(w.from) { // it joined later
+			w.from = m.Began.In(w.from.Location())
+		}
 		w.open = w.l.Say("ticket.unknown")
 		if inc.State == IncidentOpen {
 			w.open = w.l.Say("ticket.lasting")
@@ -145,6 +155,7 @@ func (w *ticketWriter) prepare() {
 			w.to = t
 		}
 	}
+	w.settled()
 	w.own = w.opts.Own
 	tags := func(m map[string]string) {
 		for key, to := range map[string]*string{"circuit": &w.own.Circuit, "customer": &w.own.Customer, "contact": &w.own.Contact} {
@@ -161,6 +172,45 @@ func (w *ticketWriter) prepare() {
 	if w.member != nil {
 		tags(w.member.Tags)
 	}
+}
+
+// judgeIncident is the incident's verdict with the trace from the other end,
+// if that counts.
+func (w *ticketWriter) judgeIncident() Verdict {
+	r, all := w.in.Reverse, w.in.Reports
+	if r != nil && w.back.why == "" && !slices.Contains(all, r) {
+		all = append(slices.Clone(all), r)
+	}
+	d := JudgeIncidentIn(w.in.Incident, all, w.l)
+	if r != nil && w.back.why != "" && d.Class == RealLoss {
+		d.Sentence = w.l.join(d.Sentence, w.l.Say("reverse.not", w.back.why))
+	}
+	return d
+}
+
+// settled takes back the wish for a trace from the other end where there is
+// one that the verdict cannot use: another program's text has no times.
+func (w *ticketWriter) settled() {
+	if w.in.ReverseText == nil || !w.bothWays() {
+		return
+	}
+	for _, key := range []string{"settle.reverse", "inc.settle"} {
+		if w.verdict.Settle == w.l.Say(key) {
+			w.verdict.Settle = ""
+		}
+	}
+}
+
+// knowSource gives the incident the address that its trace left with, where it
+// has none: by it a trace from the other end is known as one.
+func (w *ticketWriter) knowSource() {
+	r, inc := w.in.Report, w.in.Incident
+	if r == nil || inc == nil || known(inc.Node.Source) || r.Evidence.Node.Name != inc.Node.Name {
+		return
+	}
+	own := *inc
+	own.Node.Source = r.Evidence.Node.Source
+	w.in.Incident = &own
 }
 
 // pickMember finds the incident's member that the report is of, else the one
@@ -189,6 +239,7 @@ func (w *ticketWriter) pickMember() {
 	}
 	rtts := m.rtts(m.Began, inc.upTo().Add(time.Second))
 	w.ping = Stats{Sent: m.Sent, Lost: m.Lost, Answered: m.Sent - m.Lost, RTT: rttStats(rtts)}
+	w.dense = denseOf(m)
 }
 
 // window is when the report's target lost packets; where it lost none, when
@@ -240,7 +291,7 @@ func (w *ticketWriter) loss() (l *Loss, what string) {
 // known.
 func (w *ticketWriter) sourceAddr() netip.Addr {
 	switch {
-	case w.node.Address.IsValid():
+	case known(w.node.Address):
 		return w.node.Address
 	case w.in.Report != nil && public(w.in.Report.Evidence.Node.Source):
 		return w.in.Report.Evidence.Node.Source
@@ -250,13 +301,19 @@ func (w *ticketWriter) sourceAddr() netip.Addr {
 	return netip.Addr{}
 }
 
-// localAddr is the address that the probes left with.
+// localAddr is the address that the probes left with; invalid: not recorded.
 func (w *ticketWriter) localAddr() netip.Addr {
-	if r := w.in.Report; r != nil && r.Evidence.Node.Source.IsValid() {
+	if r := w.in.Report; r != nil && known(r.Evidence.Node.Source) {
 		return r.Evidence.Node.Source
 	}
-	return w.node.Source
+	if known(w.node.Source) {
+		return w.node.Source
+	}
+	return netip.Addr{}
 }
+
+// known says that an address is one: a kernel without a route says 0.0.0.0.
+func known(a netip.Addr) bool { return a.IsValid() && !a.IsUnspecified() }
 
 var carrierGrade = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
 

@@ -1,16 +1,24 @@
 package report
 
 import (
-	"net/netip"
+	"fmt"
 	"strings"
-	"time"
+
+	"github.com/oklog/ulid/v2"
 )
 
-// check says what the carrier of the profile will ask for.
-func (w *ticketWriter) check(t *Ticket) {
-	who := w.p.Name(w.l)
-	miss := func(key string, args ...any) { t.Missing = append(t.Missing, w.l.Say(key, args...)) }
-	hint := func(key string, args ...any) { t.Hints = append(t.Hints, w.l.Say(key, args...)) }
+// check says what the carrier of the profile will ask for; d is nil where
+// nothing is blanked.
+func (w *ticketWriter) check(t *Ticket, d *redactor) {
+	miss := func(key string, args ...any) { t.Missing = append(t.Missing, w.need(key, args...)) }
+	hint := func(key string, args ...any) { t.Hints = append(t.Hints, w.need(key, args...)) }
+	must := func(asked bool, asks, better string) { // by this carrier
+		if asked {
+			miss(asks, w.who())
+			return
+		}
+		hint(better)
+	}
 	switch w.verdict.Class {
 	case RealLoss, RoutingLoop, Latency, PathChanged, TargetFilters, UplinkCut:
 	case Recovered:
@@ -18,60 +26,118 @@ func (w *ticketWriter) check(t *Ticket) {
 	default:
 		miss("need.fault", w.l.Say("class."+string(w.verdict.Class)))
 	}
-	w.checkTraces(who, miss)
-	if !w.target.IsValid() {
-		miss("need.dest")
+	w.checkTraces(miss, hint)
+	w.checkEnds(miss, must)
+	if w.p.Private && d != nil && d.blanks(w.localAddr()) {
+		t.Withheld = append(t.Withheld, w.need("withheld.private", w.who()))
 	}
-	if w.p.Ping > 0 && w.ping.Sent < w.p.Ping {
-		miss("need.ping", who, w.p.Ping, w.ping.Sent)
-	} else if w.ping.Sent == 0 {
-		hint("need.noping")
-	}
-	if !w.sourceAddr().IsValid() {
-		if w.p.Public {
-			miss("need.public", who)
-		} else {
-			hint("need.public", who)
-		}
-	}
-	if w.p.Private && !w.localAddr().IsValid() {
-		miss("need.private", who)
+	if n := w.pinged(); n < w.p.Ping {
+		miss("need.ping", w.who(), w.p.Ping, n, w.destination())
+	} else if n == 0 {
+		hint("need.noping", w.destination())
 	}
 	if strings.TrimSpace(w.own.Circuit) == "" && w.p.Circuit {
-		miss("need.circuit", who)
+		miss("need.circuit", w.who())
+	}
+	if strings.TrimSpace(w.own.Customer) == "" && w.p.Customer {
+		miss("need.customer", w.who())
 	}
 	if strings.TrimSpace(w.own.Contact) == "" {
-		hint("need.contact")
+		must(w.p.Contact, "need.contact.must", "need.contact")
 	}
-	if c := w.clock(); c == nil || !c.Synced {
+	incident := w.incidentElsewhere() // has what is looked for below
+	if c := w.clock(); c == nil && incident == "" || c != nil && !c.Synced {
 		hint("need.clock")
 	}
 	if w.opts.Names.as(w.target) == "-" {
 		hint("need.as")
 	}
+	for _, l := range w.opts.Names.Missing {
+		switch l.Kind {
+		case LackNoDNS:
+			hint("need.names")
+		case LackDNS:
+			hint("need.names.late")
+		}
+	}
+	if incident != "" {
+		hint("need.incident", incident, short(Printable(w.node.Name), maxName))
+		return
+	}
 	if !w.control() {
 		hint("need.control")
 	}
 	if w.in.Before == nil && (w.member == nil || w.member.Usual == nil) {
-		hint("need.before")
+		hint("need.before", w.destination())
 	}
 	if w.in.After == nil && (w.member == nil || w.recovered().Sent == 0) {
-		hint("need.after")
+		hint("need.after", w.destination())
 	}
 }
 
+// incidentElsewhere is the incident that the watchdog asked for the trace in,
+// where it is not at hand; "": it is, or there is none.
+func (w *ticketWriter) incidentElsewhere() string {
+	if w.in.Incident != nil || w.in.Report == nil {
+		return ""
+	}
+	for _, q := range w.in.Report.Evidence.Requests {
+		if id, err := ulid.ParseStrict(q.Event); err == nil && q.Source == "watchdog" {
+			return id.String()
+		}
+	}
+	return ""
+}
+
+// checkEnds is of the addresses of both ends.
+func (w *ticketWriter) checkEnds(miss func(string, ...any), must func(bool, string, string)) {
+	if !w.target.IsValid() {
+		miss("need.dest")
+	}
+	if !w.sourceAddr().IsValid() {
+		must(w.p.Public, "need.public.must", "need.public")
+	}
+	if w.p.Private && !w.localAddr().IsValid() {
+		miss("need.private", w.who())
+	}
+}
+
+// need is a sentence of the check. It may begin with the carrier's name, which
+// in English begins with a small letter, and in Chinese has a space before.
+func (w *ticketWriter) need(key string, args ...any) string {
+	s := strings.TrimSpace(w.l.Say(key, args...))
+	if strings.HasPrefix(s, w.p.Name(w.l)) && s[0] < 0x80 {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
+	return s
+}
+
+// who is the carrier's name as it stands in a sentence.
+func (w *ticketWriter) who() string { return w.l.spaced(w.p.Name(w.l)) }
+
+// spaced parts a word in Latin letters from the Chinese around it.
+func (l Lang) spaced(name string) string {
+	if l != Chinese || name == "" {
+		return name
+	}
+	if name[0] < 0x80 {
+		name = " " + name
+	}
+	if name[len(name)-1] < 0x80 {
+		name += " "
+	}
+	return name
+}
+
 // checkTraces is of the trace, the one from the other end and the TCP one.
-func (w *ticketWriter) checkTraces(who string, miss func(string, ...any)) {
+func (w *ticketWriter) checkTraces(miss, hint func(string, ...any)) {
 	r := w.in.Report
 	if r == nil {
-		miss("need.trace")
+		miss("need.trace", w.destination())
 	} else if n := r.Evidence.TargetStats().Sent; n < w.p.Packets {
-		miss("need.packets", who, w.p.Packets, n)
+		miss("need.packets", w.who(), w.p.Packets, n, w.destination())
 	}
-	if w.p.Both && w.in.Reverse == nil && w.in.ReverseText == nil {
-		miss("need.both", who, w.backTo())
-	}
-	w.checkReverse(miss)
+	w.checkReverse(miss, hint)
 	if !w.p.TCP {
 		return
 	}
@@ -82,40 +148,20 @@ func (w *ticketWriter) checkTraces(who string, miss func(string, ...any)) {
 		icmp = icmp || o.Evidence.Target.Protocol == "icmp"
 	}
 	if !tcp {
-		miss("need.tcp", who, w.destination())
+		miss("need.tcp", w.who(), w.destination())
 	}
 	if !icmp {
-		miss("need.icmp", who)
+		miss("need.icmp", w.who(), w.destination())
 	}
 }
 
-// checkReverse looks whether what is there of the other direction is of this
-// source and of this time.
-func (w *ticketWriter) checkReverse(miss func(string, ...any)) {
-	var to netip.Addr
-	var e *Evidence
-	switch {
-	case w.in.Reverse != nil:
-		e = &w.in.Reverse.Evidence
-		to = e.Target.Address
-	case w.in.ReverseText != nil && !w.in.ReverseText.Assumed:
-		to = w.in.ReverseText.Address
+// backCommand is what the other end types, whatever runs there.
+func (w *ticketWriter) backCommand() string {
+	to := "ADDRESS"
+	if a := w.sourceAddr(); a.IsValid() {
+		to = a.String()
 	}
-	source := w.sourceAddr()
-	if to.IsValid() && source.IsValid() && to != source && to != w.localAddr() {
-		miss("need.reverse.to", to, source)
-	}
-	if e == nil {
-		return
-	}
-	const apart = 15 * time.Minute
-	ended := e.Times.Started
-	if e.Times.Ended != nil {
-		ended = *e.Times.Ended
-	}
-	if ended.Before(w.from.Add(-apart)) || !w.to.IsZero() && e.Times.Started.After(w.to.Add(apart)) {
-		miss("need.reverse.time", e.Times.Started.Format(ticketTime))
-	}
+	return fmt.Sprintf("mtr -nrwzc %d %s > theirs.txt", w.p.Packets, to)
 }
 
 // backTo is where the trace from the other end must go.
@@ -142,16 +188,35 @@ func (w *ticketWriter) chat() string {
 		loss = w.l.counted(l, what)
 	}
 	both := w.l.Say("chat.one")
-	if w.in.Reverse != nil || w.in.ReverseText != nil {
+	if w.bothWays() {
 		both = w.l.Say("chat.both")
 	}
 	s := w.l.Say("chat", circuit, w.known(w.sourceAddr()), w.destination(), w.from.In(beijingZone()).Format(format), to, loss)
-	if l := w.verdict.Link; l != nil && l.To.Addr.IsValid() {
-		from := w.l.Say("name.machine")
-		if l.From.Addr.IsValid() {
-			from = l.From.Addr.String()
-		}
-		s = w.l.join(s, w.l.Say("chat.link", from, l.To.Addr.String()))
+	return w.l.join(w.l.join(s, w.chatLink()), both)
+}
+
+// chatLink is where the loss begins, as surely as the verdict says it.
+func (w *ticketWriter) chatLink() string {
+	l := w.verdict.Link
+	switch {
+	case l == nil || !l.To.Addr.IsValid():
+		return ""
+	case w.verdict.Class != RealLoss && w.verdict.Class != OwnNetwork && w.verdict.Class != UplinkCut:
+		return "" // it is no place of a loss
 	}
-	return w.l.join(s, both)
+	from := w.l.Say("name.machine")
+	switch {
+	case l.From.Addr.IsValid():
+		from = l.From.Addr.String()
+	case l.From.TTL > 0:
+		from = w.l.Say("name.hop.silent", l.From.TTL)
+	}
+	key := "chat.link.maybe"
+	switch w.verdict.Grade {
+	case Certain:
+		key = "chat.link"
+	case Likely:
+		key = "chat.link.probably"
+	}
+	return w.l.Say(key, from, l.To.Addr)
 }

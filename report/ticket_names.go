@@ -56,6 +56,39 @@ func (n Names) asNumber(a netip.Addr) string {
 	return "-"
 }
 
+// host is an address as mtr -z has it, with its name behind it: "AS64500
+// 198.18.0.5  core1.example.net". mtr's own word for what it does not know is
+// "AS???".
+func (n Names) host(a netip.Addr) string {
+	as, who := n.asNumber(a), "???"
+	if as == "-" {
+		as = "AS???"
+	}
+	if a.IsValid() {
+		who = a.String()
+	}
+	if name := n.name(a); name != "" {
+		who += "  " + name
+	}
+	return fmt.Sprintf("%-12s %s", as, who) // AS4294967295
+}
+
+// Text is what is missing, in a few words.
+func (k NamesLack) Text(l Lang) string {
+	switch k.Kind {
+	case LackDatabase:
+		return l.Say("ticket.lack.database")
+	case LackRead:
+		return l.Say("ticket.lack.read", Printable(k.Detail))
+	case LackNoDNS:
+		return l.Say("ticket.lack.nodns")
+	}
+	return l.Say("ticket.lack.dns")
+}
+
+// onNames says that it is names that are missing, not AS numbers.
+func (k NamesLack) onNames() bool { return k.Kind == LackDNS || k.Kind == LackNoDNS }
+
 func (n Names) name(a netip.Addr) string { return short(Printable(n.Of[a].Name), maxHostName) }
 
 // Addresses are all addresses of a report that a rendering may name: hops,

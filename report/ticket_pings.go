@@ -13,6 +13,10 @@ func (w *ticketWriter) pings(p *TicketPoint) {
 		return
 	}
 	p.fact(w.l.Say("ticket.ping.lost"), w.l.counted(w.ping.Interval(), "ping"))
+	if d := w.dense; d.Sent > 0 {
+		in := w.from.Location()
+		p.fact(w.l.Say("ticket.ping.dense"), w.l.Say("ticket.ping.dense.of", d.from.In(in).Format("15:04:05"), d.to.In(in).Format("15:04:05 ")+w.zone(), w.l.counted(d.Interval(), "ping")))
+	}
 	if t := w.ping.RTT; t != nil {
 		p.fact(w.l.Say("ticket.ping.rtt"), fmt.Sprintf("%s / %s / %s ms", msText(t.Best), msText(t.Avg), msText(t.Worst)))
 	}
@@ -21,10 +25,45 @@ func (w *ticketWriter) pings(p *TicketPoint) {
 			p.fact(w.l.Say("ticket.ping.skipped"), w.l.Say("ticket.ping.skipped.of", w.l.count(n, "ping")))
 		}
 		if s := w.strip(); s != "" {
-			p.block(w.l.Say("ticket.ping.strip"), s)
+			p.block(w.l.Say("ticket.ping.strip", w.zone()), s)
 		}
 	}
 }
+
+// plainPings are the pings of a report: its own where its probes are pings,
+// else those of an ICMP trace to the same target that ran meanwhile.
+func (w *ticketWriter) plainPings(e *Evidence) Stats {
+	from, to := e.ran()
+	for _, r := range append([]*Report{w.in.Report}, w.in.Others...) {
+		o := &r.Evidence
+		first, last := o.ran()
+		if o.Target.Protocol == "icmp" && o.Target.Address == e.Target.Address && !first.After(to) && !last.Before(from) {
+			return o.Ping.stats(theTarget)
+		}
+	}
+	return Stats{}
+}
+
+// dense are pings of an incident beside those of the rhythm, several a second
+// and through sockets of their own, from its opening on.
+type dense struct {
+	Stats
+	from, to time.Time // when the first and the last left
+}
+
+func denseOf(m *Member) (d dense) {
+	if m.Dense == nil {
+		return d
+	}
+	d.Lost, d.Sent = m.Dense.tally()
+	if n := len(m.Dense.TxMS); n > 0 {
+		d.from, d.to = m.Dense.at(0), m.Dense.at(n-1)
+	}
+	return d
+}
+
+// pinged is how many pings of the same time there are, of either kind.
+func (w *ticketWriter) pinged() int { return w.ping.Sent + w.dense.Sent }
 
 // strip is a character a ping around the trouble, 60 a line.
 func (w *ticketWriter) strip() string {
@@ -85,10 +124,14 @@ func (w *ticketWriter) baseline(p *TicketPoint) {
 		}
 	}
 	if m := w.member; m != nil && w.in.Before == nil && m.Before != nil {
-		p.block(w.l.Say("ticket.before.path", m.Before.At.Format(ticketTime)), w.path(m.Before))
+		key := "ticket.before.path"
+		if m.Before.At.After(m.Began) {
+			key = "ticket.before.path.look" // the first look asked it, too
+		}
+		p.block(w.l.Say(key, w.local(m.Before.At)), w.path(m.Before))
 	}
 	if m := w.member; m != nil && w.in.After == nil && m.After != nil {
-		p.block(w.l.Say("ticket.after.path", m.After.At.Format(ticketTime)), w.path(m.After))
+		p.block(w.l.Say("ticket.after.path", w.local(m.After.At)), w.path(m.After))
 	}
 }
 

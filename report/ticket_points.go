@@ -8,7 +8,21 @@ import (
 	"time"
 )
 
-const ticketTime = "2006-01-02 15:04:05 -07:00"
+const (
+	ticketTime  = "2006-01-02 15:04:05 -07:00"
+	ticketTenth = "2006-01-02 15:04:05.0"
+)
+
+// local is a time in the zone of the trouble, with its offset.
+func (w *ticketWriter) local(at time.Time) string { return at.In(w.from.Location()).Format(ticketTime) }
+
+// zone is that of the trouble: "+08:00", "UTC".
+func (w *ticketWriter) zone() string {
+	if _, offset := w.from.Zone(); offset == 0 {
+		return "UTC"
+	}
+	return w.from.Format("-07:00")
+}
 
 // points writes the ten points.
 func (w *ticketWriter) points(t *Ticket) {
@@ -39,10 +53,16 @@ func (w *ticketWriter) when(p *TicketPoint) {
 			p.fact(w.l.Say(key), none)
 			return
 		}
-		v := at.Format(ticketTime) + " = " + at.UTC().Format("2006-01-02 15:04:05 UTC")
+		at = at.In(w.from.Location())
+		var all []string
 		if w.p.Beijing {
-			v += " = " + w.l.Say("ticket.beijing", at.In(beijingZone()).Format("2006-01-02 15:04:05"))
+			all = append(all, w.l.Say("ticket.beijing", at.In(beijingZone()).Format(ticketTenth)))
 		}
+		if z := w.zone(); z != "UTC" && (z != "+08:00" || !w.p.Beijing) {
+			all = append(all, at.Format(ticketTenth+" -07:00"))
+		}
+		all = append(all, at.UTC().Format(ticketTenth+" UTC"))
+		v := strings.Join(all, " = ")
 		p.fact(w.l.Say(key), v)
 	}
 	row("ticket.from", w.from, "-")
@@ -66,9 +86,13 @@ func (w *ticketWriter) when(p *TicketPoint) {
 // beijingZone is the zone of all of China, since 1991 without summer time.
 func beijingZone() *time.Location { return time.FixedZone("", 8*3600) }
 
+// clock is what was recorded of the clock when it began; nil: nothing.
 func (w *ticketWriter) clock() *HostClock {
-	if inc := w.in.Incident; inc != nil && inc.Host.Opened != nil {
+	if inc := w.in.Incident; inc != nil && inc.Host.Opened != nil && inc.Host.Opened.Clock.ErrorUS != nil {
 		return &inc.Host.Opened.Clock
+	}
+	if r := w.in.Report; r != nil {
+		return r.Evidence.Clock
 	}
 	return nil
 }
@@ -83,7 +107,7 @@ func (w *ticketWriter) ends(p *TicketPoint) {
 		p.fact(w.l.Say("ticket.node"), node)
 		pub, local := w.sourceAddr(), w.localAddr()
 		p.fact(w.l.Say("ticket.source"), w.known(pub))
-		if local.IsValid() && local != pub {
+		if local.IsValid() && (local != pub || w.p.Private) {
 			p.fact(w.l.Say("ticket.source.local"), local.String())
 		}
 		p.fact(w.l.Say("ticket.source.as"), w.opts.Names.as(pub))
@@ -122,7 +146,11 @@ func (w *ticketWriter) traces(p *TicketPoint) {
 	} else {
 		p.fact(w.l.Say("ticket.forward.none"), "-")
 	}
+	if w.back.why != "" {
+		p.fact(w.l.Say("ticket.reverse.label"), w.l.Say("ticket.reverse.not", w.back.why))
+	}
 	switch {
+	case w.back.sure: // its table would be taken for the other direction
 	case w.in.Reverse != nil:
 		p.block(w.l.Say("ticket.reverse", w.probes(w.in.Reverse)), w.table(w.in.Reverse))
 	case w.in.ReverseText != nil:
@@ -146,20 +174,10 @@ func (w *ticketWriter) traces(p *TicketPoint) {
 		}
 	}
 	for _, l := range w.opts.Names.Missing {
-		p.fact(w.l.Say("ticket.names.missing"), w.lack(l))
+		if !l.onNames() { // names are a remark, which no carrier misses
+			p.fact(w.l.Say("ticket.names.missing"), l.Text(w.l))
+		}
 	}
-}
-
-func (w *ticketWriter) lack(l NamesLack) string {
-	switch l.Kind {
-	case LackDatabase:
-		return w.l.Say("ticket.lack.database")
-	case LackRead:
-		return w.l.Say("ticket.lack.read", Printable(l.Detail))
-	case LackNoDNS:
-		return w.l.Say("ticket.lack.nodns")
-	}
-	return w.l.Say("ticket.lack.dns")
 }
 
 // table is a report's table with numbers only and the AS of each hop.
@@ -197,7 +215,13 @@ func (w *ticketWriter) otherProtocols(p *TicketPoint) {
 			if o.Answered {
 				said = w.l.Say("ticket.answered")
 			}
-			p.fact(o.name(), said)
+			p.fact(o.name(w.l), said)
+		}
+		if mine := r.Evidence.Target.Protocol; mine == "tcp" || mine == "udp" {
+			p.fact(w.l.Say("ticket.tcp.label"), w.l.Say("ticket.tcp.above"))
+			if !slices.ContainsFunc(w.in.Others, func(o *Report) bool { return o.Evidence.Target.Protocol == "icmp" }) {
+				p.fact(w.l.Say("ticket.icmp.label"), w.l.Say("ticket.none"))
+			}
 		}
 	}
 	if len(p.Blocks)+len(p.Facts) == 0 {
@@ -208,13 +232,28 @@ func (w *ticketWriter) otherProtocols(p *TicketPoint) {
 // scope is point 7.
 func (w *ticketWriter) scope(p *TicketPoint) {
 	inc := w.in.Incident
+	affected := w.l.Say("ticket.affected.one")
+	if inc != nil {
+		affected = w.l.Say("ticket.affected.of", max(inc.Affected, len(inc.Members)), inc.Watched)
+	} else if id := w.incidentElsewhere(); id != "" {
+		affected = w.l.Say("ticket.affected.incident", id)
+	}
+	p.fact(w.l.Say("ticket.affected"), affected)
+	saw, known := w.nodes()
+	p.fact(w.l.Say("ticket.nodes"), w.l.Say("ticket.nodes.of", saw, known))
 	if inc == nil {
-		p.fact(w.l.Say("ticket.affected"), w.l.Say("ticket.affected.one"))
 		p.fact(w.l.Say("ticket.control"), w.l.Say("ticket.unknown"))
 		return
 	}
-	p.fact(w.l.Say("ticket.affected"), w.l.Say("ticket.affected.of", max(inc.Affected, len(inc.Members)), inc.Watched))
-	p.fact(w.l.Say("ticket.control"), w.l.Say("ticket.control.clean", w.l.count(inc.Clean, "target")))
+	clean := w.l.Say("ticket.control.clean", w.l.count(inc.Clean, "target"))
+	if len(inc.Controls) > 0 {
+		var some []string
+		for _, a := range inc.Controls {
+			some = append(some, a.String())
+		}
+		clean = w.l.Say("ticket.control.some", clean, strings.Join(some, w.l.Say("comma")))
+	}
+	p.fact(w.l.Say("ticket.control"), clean)
 	for _, c := range inc.Canaries {
 		if c.Kind == CanaryAnchor || c.Kind == CanaryGateway {
 			if c.Known && c.Sent > 0 && c.Addr.IsValid() {
@@ -225,6 +264,46 @@ func (w *ticketWriter) scope(p *TicketPoint) {
 	if c := inc.Common; c != nil && c.To.IsValid() {
 		p.fact(w.l.Say("ticket.common"), w.known(c.From)+" → "+c.To.String())
 	}
+}
+
+// nodes counts the nodes that saw the trouble, of those that looked: this one,
+// those of the incident's traces, and the other end.
+func (w *ticketWriter) nodes() (saw, known int) {
+	seen := map[string]bool{w.node.Name: trouble(w.verdict.Class)}
+	add := func(r *Report) {
+		e := &r.Evidence
+		seen[e.Node.Name] = seen[e.Node.Name] || trouble(Judge(e).Class)
+	}
+	for _, r := range w.in.Reports {
+		if r != w.in.Reverse {
+			add(r)
+		}
+	}
+	if r := w.in.Reverse; r != nil && w.back.why == "" {
+		add(r)
+	}
+	for _, yes := range seen {
+		known++
+		if yes {
+			saw++
+		}
+	}
+	if f := w.in.ReverseText; f != nil && w.back.why == "" {
+		known++
+		if trouble(f.Report().Evidence.Verdict.Class) {
+			saw++
+		}
+	}
+	return saw, known
+}
+
+// trouble says that a verdict is one of something amiss.
+func trouble(c Class) bool {
+	switch c {
+	case Clean, RateLimitOnly, NotProven, MeasurementFault:
+		return false
+	}
+	return true
 }
 
 func (w *ticketWriter) canary(k CanaryKind) string {

@@ -25,6 +25,8 @@ type Profile struct {
 	Public    bool              `toml:"public"`
 	Private   bool              `toml:"private"`
 	Circuit   bool              `toml:"circuit"`
+	Customer  bool              `toml:"customer"`
+	Contact   bool              `toml:"contact"`
 	Beijing   bool              `toml:"beijing"`
 	DestFirst bool              `toml:"dest_first"`
 	Chat      bool              `toml:"chat"`

@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // full is the evidence that nobody has more of: a lossy ICMP trace of 300
@@ -64,12 +66,12 @@ func TestTicketPasses(t *testing.T) {
 				t.Errorf("%s %s: %d points, missing %q", p.Key, l, len(x.Points), x.Missing)
 			}
 			text := x.Text()
-			for _, want := range []string{"198.51.100.20", "203.0.113.7", "GZ-2231", "noc@example.net", "AS64501", "AS64500", "2026-11-23 14:05:33 +08:00", "06:05:33 UTC"} {
+			for _, want := range []string{"198.51.100.20", "203.0.113.7", "GZ-2231", "noc@example.net", "AS64501", "AS64500", "2026-11-23 14:05:33.1 +08:00", "06:05:33.1 UTC"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("%s %s: no %q in\n%s", p.Key, l, want, text)
 				}
 			}
-			if p.Beijing && !strings.Contains(text, l.Say("ticket.beijing", "2026-11-23 14:05:33")) {
+			if p.Beijing && !strings.Contains(text, l.Say("ticket.beijing", "2026-11-23 14:05:33.1")) {
 				t.Errorf("%s %s: no Beijing time", p.Key, l)
 			}
 			if p.Chat != (x.Chat != "") {
@@ -87,11 +89,18 @@ func TestTicketCheck(t *testing.T) {
 	}{
 		{"too few packets", "hetzner", "Hetzner wants 200 packets to the destination: this trace has", func(in *TicketInput, _ *TicketOptions) { in.Report = in.After }},
 		{"one direction", "linode", "wants the trace from the other end to 198.51.100.20", func(in *TicketInput, _ *TicketOptions) { in.Reverse = nil }},
-		{"another direction", "linode", "goes to 203.0.113.7, not to the source 198.51.100.20", func(in *TicketInput, _ *TicketOptions) { in.Reverse = in.Before }},
-		{"another time", "linode", "from the other end is of another time: 2026-11-22", func(in *TicketInput, _ *TicketOptions) {
-			for _, at := range []*time.Time{&in.Reverse.Evidence.Times.Started, in.Reverse.Evidence.Times.Ended} {
-				*at = at.Add(-24 * time.Hour)
-			}
+		{"another direction", "linode", "does not count: it goes to 203.0.113.7, not to this source (198.51.100.20)", func(in *TicketInput, _ *TicketOptions) { in.Reverse = in.Before }},
+		{"another time", "linode", "does not count: it ran at another time (2026-11-22 14:05:32 to", func(in *TicketInput, _ *TicketOptions) { moved(in.Reverse, -24*time.Hour) }},
+		{"from elsewhere", "linode", "does not count: it was made at 192.0.2.9, not at the destination (", func(in *TicketInput, _ *TicketOptions) {
+			in.Reverse.Evidence.Node.Address = netip.MustParseAddr("192.0.2.9")
+		}},
+		{"few packets from there", "hetzner", "Hetzner wants 200 packets from the other end, too: that trace has 124. There: mtr -nrwzc 200 198.51.100.20", func(in *TicketInput, _ *TicketOptions) {
+			short := *in.Reverse
+			short.Evidence.Ping, short.Evidence.Hops = in.Before.Evidence.Ping, in.Before.Evidence.Hops
+			in.Reverse = &short
+		}},
+		{"TCP probes are no pings", "alibaba", "wants 100 pings of the same time: there are 0", func(in *TicketInput, _ *TicketOptions) {
+			in.Report, in.Incident, in.Reports, in.Others = in.Others[0], nil, nil, nil
 		}},
 		{"no TCP trace", "aws", "mtrq enqueue --protocol tcp --port 443 203.0.113.7", func(in *TicketInput, _ *TicketOptions) { in.Others = nil }},
 		{"no ICMP trace", "aws", "AWS wants an ICMP trace", func(in *TicketInput, _ *TicketOptions) { in.Report = in.Others[0] }},
@@ -104,7 +113,15 @@ func TestTicketCheck(t *testing.T) {
 			in.Incident.Node.Address, in.Report.Evidence.Node.Address = netip.Addr{}, netip.Addr{}
 		}},
 		{"few pings", "alibaba", "wants 100 pings of the same time: there are 3", func(in *TicketInput, _ *TicketOptions) {
-			in.Incident.Members[0].Sent, in.Incident.Members[0].Lost = 3, 3
+			in.Incident.Members[0].Sent, in.Incident.Members[0].Lost, in.Incident.Members[0].Dense = 3, 3, nil
+		}},
+		{"no customer", "cn-carrier", "A Chinese carrier wants the customer's name", func(in *TicketInput, o *TicketOptions) {
+			o.Own.Customer = ""
+			in.Incident.Members[0].Tags = nil
+		}},
+		{"no contact", "cn-carrier", "A Chinese carrier wants a name and a telephone number", func(_ *TicketInput, o *TicketOptions) { o.Own.Contact = "" }},
+		{"an unspecified source", "aws", "AWS wants the source's own address as well: it was not recorded", func(in *TicketInput, _ *TicketOptions) {
+			in.Incident.Node.Source, in.Report.Evidence.Node.Source = netip.IPv4Unspecified(), netip.IPv4Unspecified()
 		}},
 		{"no fault", "generic", "a carrier will close the ticket", func(in *TicketInput, _ *TicketOptions) {
 			in.Report, in.Incident, in.Reports = in.After, nil, nil
@@ -125,23 +142,166 @@ func TestTicketCheck(t *testing.T) {
 			t.Errorf("%s: the check says\n%s", c.name, s)
 		}
 	}
-	in, opts := full(t)
-	b, err := os.ReadFile("testdata/foreign/mtr-r.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if in.Reverse, in.ReverseText, err = ParseReverse(b); err != nil || in.ReverseText == nil {
-		t.Fatal(err)
-	}
-	x, err := NewTicket(in, opts)
-	if err != nil || len(x.Missing) > 0 || !strings.Contains(x.Text(), "24/100") {
-		t.Errorf("a text from the other end: %v, missing %q", err, x.Missing)
-	}
+	in, _ := full(t)
 	if _, err := NewTicket(in, TicketOptions{Profile: "nobody"}); !errors.Is(err, ErrProfile) {
 		t.Errorf("profile nobody: %v", err)
 	}
 	if _, err := NewTicket(TicketInput{}, TicketOptions{}); !errors.Is(err, ErrNothing) {
 		t.Errorf("no evidence: %v", err)
+	}
+}
+
+// TestTicketOfWatchdog: a trace of the watchdog whose incident is not at hand
+// says where that is, in place of advice that has been taken.
+func TestTicketOfWatchdog(t *testing.T) {
+	const id = "01KAR1ACT0W4M6E8G2N7P3QRSZ"
+	advice := []string{"need.clock", "need.control", "need.before", "need.after"}
+	for _, l := range Langs {
+		for _, c := range []struct {
+			name, source, event string
+			there, named        bool
+		}{
+			{"its incident", "watchdog", id, false, true},
+			{"at hand", "watchdog", id, true, false},
+			{"none", "watchdog", "", false, false},
+			{"no incident of ours", "zabbix", id, false, false},
+			{"no ID", "watchdog", "481516", false, false},
+		} {
+			in, opts := full(t)
+			opts.Lang = l
+			in.Before, in.After = nil, nil
+			in.Report.Evidence.Clock = nil
+			in.Report.Evidence.Requests = slices.Clone(in.Report.Evidence.Requests)
+			q := &in.Report.Evidence.Requests[0]
+			q.Source, q.Event = c.source, c.event
+			if !c.there {
+				in.Incident, in.Reports = nil, nil
+			}
+			x, err := NewTicket(in, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hints := strings.Join(x.Hints, "\n")
+			if got := strings.Contains(hints, "mtrq show "+id+" --format ticket"); got != c.named {
+				t.Errorf("%s %s: the incident is named: %v, want %v:\n%s", l, c.name, got, c.named, hints)
+			}
+			for _, key := range advice {
+				s, _, _ := strings.Cut(l.Say(key), "%")
+				if got := strings.Contains(hints, s); got && (c.named || c.there) || !got && !c.named && !c.there {
+					t.Errorf("%s %s: %s is said: %v", l, c.name, key, got)
+				}
+			}
+			if text := x.Text(); c.named && (!strings.Contains(text, id) || strings.Contains(text, l.Say("ticket.affected.one"))) {
+				t.Errorf("%s %s: the text does not name the incident:\n%s", l, c.name, text)
+			}
+		}
+	}
+}
+
+// TestTicketOfTCP: probes of a TCP trace are no pings, and the trace is the
+// one of another protocol that a carrier wants.
+func TestTicketOfTCP(t *testing.T) {
+	in, opts := full(t)
+	icmp := in.Report
+	in.Report, in.Incident, in.Reports, in.Others = in.Others[0], nil, nil, nil
+	for _, c := range []struct {
+		others      []*Report
+		lost, other string
+	}{
+		{nil, "Lost: none at hand", "TCP or UDP trace: the one of point 3 ICMP trace: none at hand"},
+		{[]*Report{icmp}, "Lost: 77 of 303 pings", "TCP or UDP trace: the one of point 3"},
+	} {
+		in.Others = c.others
+		x, err := NewTicket(in, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(strings.Fields(x.Text()), " ")
+		for _, want := range []string{"4. Ping of the same time " + c.lost, c.other} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%d others: no %q in\n%s", len(c.others), want, x.Text())
+			}
+		}
+		if strings.Contains(text, "ICMP trace: none") == (len(c.others) > 0) {
+			t.Errorf("the ICMP trace is at hand:\n%s", x.Text())
+		}
+	}
+}
+
+// TestTicketChat: the line for a chat is as sure as the verdict, and names a
+// place only of a loss.
+func TestTicketChat(t *testing.T) {
+	link := &Link{From: LinkEnd{TTL: 2, Addr: netip.MustParseAddr("198.18.0.5")}, To: LinkEnd{TTL: 3, Addr: netip.MustParseAddr("198.18.0.9")}}
+	for _, c := range []struct {
+		class  Class
+		grade  Grade
+		from   netip.Addr
+		en, zh string
+	}{
+		{RealLoss, Certain, link.From.Addr, "It begins between 198.18.0.5 and 198.18.0.9, there or on the way back.", "丢包始于 198.18.0.5 与 198.18.0.9 之间，去程或回程。"},
+		{RealLoss, Likely, link.From.Addr, "It probably begins between 198.18.0.5 and", "丢包很可能始于 198.18.0.5 与"},
+		{RealLoss, Weak, link.From.Addr, "It may begin between 198.18.0.5 and", "丢包可能始于 198.18.0.5 与"},
+		{RealLoss, Likely, netip.Addr{}, "It probably begins between hop 2 (silent) and", "丢包很可能始于第 2 跳（无应答）与 198.18.0.9 之间"},
+		{Latency, Certain, link.From.Addr, "", ""},
+		{RoutingLoop, Certain, link.From.Addr, "", ""},
+	} {
+		for l, want := range map[Lang]string{English: c.en, Chinese: c.zh} {
+			at := *link
+			at.From.Addr = c.from
+			w := ticketWriter{l: l, verdict: Verdict{Class: c.class, Grade: c.grade, Link: &at}}
+			if got := w.chatLink(); !strings.Contains(got, want) || want == "" && got != "" {
+				t.Errorf("%s, %s: got %q, want %q", c.class, c.grade, got, want)
+			}
+		}
+	}
+}
+
+// TestTicketScope is of the clock, the nodes that saw it and the targets that
+// were clean.
+func TestTicketScope(t *testing.T) {
+	clock := func(r *Report, c *HostClock) *Report {
+		out := *r
+		out.Evidence.Clock = c
+		return &out
+	}
+	for _, c := range []struct {
+		name string
+		edit func(*TicketInput)
+		want string
+		not  string
+		hint bool // a known clock is wished for
+	}{
+		{"an incident and the other end", func(*TicketInput) {}, "Nodes that saw it: 2 of 2 known Control: 38 targets answered all the while, such as 198.51.100.77, 203.0.113.9, 203.0.113.78", "", false},
+		{"nobody else looked", func(in *TicketInput) { in.Reverse = nil }, "Nodes that saw it: 1 of 1 known", "", false},
+		{"a reverse that does not count", func(in *TicketInput) { moved(in.Reverse, time.Hour) }, "Nodes that saw it: 1 of 1 known", "", false},
+		{"the other end saw none", func(in *TicketInput) {
+			in.Reverse.Evidence.Ping, in.Reverse.Evidence.Hops = in.Before.Evidence.Ping, in.Before.Evidence.Hops
+		}, "Nodes that saw it: 1 of 2 known", "", false},
+		{"a report alone", func(in *TicketInput) { in.Incident, in.Reports, in.Reverse = nil, nil, nil },
+			"Clock of the source: not recorded", "", true},
+		{"a report alone", func(in *TicketInput) { in.Incident, in.Reports, in.Reverse = nil, nil, nil }, "Nodes that saw it: 1 of 1 known", "", true},
+		{"a report that knows its clock", func(in *TicketInput) {
+			in.Report = clock(in.Report, &HostClock{Synced: true, OffsetUS: ptr[int64](-84), ErrorUS: ptr[int64](12500)})
+			in.Incident, in.Reports = nil, nil
+		}, "Clock of the source: synchronised, last adjusted by -0.1 ms", "", false},
+		{"a clock that nobody keeps", func(in *TicketInput) {
+			in.Report = clock(in.Report, &HostClock{ErrorUS: ptr[int64](16000000)})
+			in.Incident, in.Reports = nil, nil
+		}, "Clock of the source: not synchronised", "", true},
+		{"an incident whose kernel did not say", func(in *TicketInput) { in.Incident.Host.Opened.Clock = HostClock{} }, "Clock of the source: not recorded", "", true},
+	} {
+		in, opts := full(t)
+		c.edit(&in)
+		x, err := NewTicket(in, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(strings.Fields(x.Text()), " "); !strings.Contains(text, c.want) {
+			t.Errorf("%s: no %q in\n%s", c.name, c.want, x.Text())
+		}
+		if got := strings.Contains(x.CheckText(), English.Say("need.clock")); got != c.hint {
+			t.Errorf("%s: a clock is wished for: %v", c.name, got)
+		}
 	}
 }
 
@@ -183,51 +343,42 @@ func forms(t testing.TB, x *Ticket) map[string]string {
 	return map[string]string{"text": x.Text(), "markdown": x.Markdown(), "html": html}
 }
 
-// TestTicketRedacted: nothing of one's own is left in any form, and the
-// evidence is as it was.
-func TestTicketRedacted(t *testing.T) {
+// TestTicketOfUTC: a time whose zone is UTC stands there once.
+func TestTicketOfUTC(t *testing.T) {
 	in, opts := full(t)
-	before := Text(in.Report)
-	opts.Redact = true
-	opts.Own.Prefixes = []netip.Prefix{netip.MustParsePrefix("198.18.0.4/30")}
-	for _, p := range Profiles() {
-		for _, l := range Langs {
-			opts.Profile, opts.Lang = p.Key, l
-			x, err := NewTicket(in, opts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for form, s := range forms(t, x) {
-				for _, secret := range []string{"hk1", "Hong Kong", "TKO", "10.20.0.9", "198.18.0.1", "198.18.0.5", "gw-inner", "core1.example.net"} {
-					if regexp.MustCompile(regexp.QuoteMeta(secret) + `($|[^0-9])`).MatchString(s) {
-						t.Errorf("%s %s %s: %q is left in\n%s", p.Key, l, form, secret, s)
-					}
-				}
-				for _, needed := range []string{"198.51.100.20", "203.0.113.7", "198.18.0.13"} {
-					if !strings.Contains(s, needed) {
-						t.Errorf("%s %s %s: %q is gone", p.Key, l, form, needed)
-					}
-				}
-			}
+	in.Incident.Times.Began = in.Incident.Times.Began.UTC()
+	x, err := NewTicket(in, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"2026-11-23 06:05:33.1 UTC", "2026-11-23 06:08:43.1 UTC"} {
+		if got := x.Points[0].Facts[i].Value; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if Text(in.Report) != before {
-		t.Error("the original was changed")
+	if s := x.Text(); !strings.Contains(s, "times in UTC") || strings.Contains(s, "+08:00\n14:") {
+		t.Errorf("no zone of the strip in\n%s", s)
 	}
 }
 
-func TestRedactWords(t *testing.T) {
-	for in, want := range map[string]string{
-		"198.18.0.1, 198.18.0.12; 198.18.0.1.":    "[own hop 1], 198.18.0.12; [own hop 1].",
-		"198.18.0.1:443 and 203.0.113.7:80":       "[own hop 1] and 203.0.113.7:80",
-		"HK1 hk12 xhk1 hk1-a":                     "[own name] hk12 xhk1 [own name]-a",
-		"at 14:05:33 from fd00::1 to ::1":         "at 14:05:33 from [own address 1] to [own address 2]",
-		"10.0.0.1 again fd00::1, ::ffff:10.0.0.1": "[own address 1] again [own address 2], [own address 1]",
-	} {
-		d := &redactor{l: English, addrs: map[netip.Addr]string{netip.MustParseAddr("198.18.0.1"): "[own hop 1]"}, names: []string{"hk1"}}
-		if got := d.text(in); got != want {
-			t.Errorf("%q:\n got %q\nwant %q", in, got, want)
-		}
+// TestTicketPingsBeside: pings of an incident through sockets of their own
+// count, too, and say when they were sent.
+func TestTicketPingsBeside(t *testing.T) {
+	in, opts := full(t)
+	m := &in.Incident.Members[0]
+	m.Sent, m.Lost = 10, 7
+	m.Dense = &Pings{From: m.Began, Answer: strings.Repeat("-r", 60)}
+	for i := range len(m.Dense.Answer) {
+		m.Dense.TxMS, m.Dense.RTTUS = append(m.Dense.TxMS, int64(200*i)), append(m.Dense.RTTUS, nil)
+	}
+	opts.Profile = "alibaba"
+	x, err := NewTicket(in, opts)
+	if err != nil || len(x.Missing) > 0 {
+		t.Errorf("%v, missing %q", err, x.Missing)
+	}
+	want := "Several a second: 14:05:33 to 14:05:56 +08:00, through sockets of their own: 60 of 120 pings (50 %"
+	if s := strings.Join(strings.Fields(x.Text()), " "); !strings.Contains(s, want) {
+		t.Errorf("no %q in\n%s", want, x.Text())
 	}
 }
 
@@ -287,6 +438,17 @@ func TestTicketOfSamples(t *testing.T) {
 		if len(x.Missing) == 0 {
 			t.Errorf("%s: nothing is missing", name)
 		}
+		for _, l := range Langs {
+			for _, p := range Profiles() {
+				y, err := NewTicket(TicketInput{Report: r}, TicketOptions{Profile: p.Key, Lang: l})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s := y.CheckText(); !utf8.ValidString(s) || strings.Contains(s, "%!") {
+					t.Errorf("%s, %s, %s: %q", name, p.Key, l, s)
+				}
+			}
+		}
 		if s := x.Text(); strings.Contains(s, "0 of 0") || strings.Contains(s, "invalid IP") || strings.Contains(s, "AS0 ") || strings.Contains(s, "0001-01-01") {
 			t.Errorf("%s:\n%s", name, s)
 		}
@@ -299,5 +461,22 @@ func BenchmarkTicket(b *testing.B) {
 		if _, err := NewTicket(in, opts); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestTicketOfLateMember: the losses of a target that joined an incident later
+// begin with its own.
+func TestTicketOfLateMember(t *testing.T) {
+	in, opts := full(t)
+	in.Report = nil
+	in.Incident.Members = slices.Clone(in.Incident.Members[:1])
+	m := &in.Incident.Members[0]
+	m.Began = in.Incident.Times.Began.Add(31 * time.Second).UTC()
+	x, err := NewTicket(in, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := x.Text(); !strings.Contains(text, "From: 2026-11-23 14:06:04.1 +08:00 = ") {
+		t.Errorf("the loss begins with the incident's:\n%s", text)
 	}
 }

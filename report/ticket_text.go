@@ -9,7 +9,7 @@ import (
 // byte but newlines.
 func (t *Ticket) Text() string {
 	var b strings.Builder
-	line := func(s string) { b.WriteString(string(wrap([]byte(s+"\n"), 0, textWidth))) }
+	line := func(s string) { b.WriteString(wrapWide(s, textWidth) + "\n") }
 	line(t.Title)
 	if t.Chat != "" {
 		line("")
@@ -40,25 +40,30 @@ func (t *Ticket) Text() string {
 
 func (t *Ticket) colon() string { return t.Lang.Say("ticket.colon") }
 
-// CheckText is what is missing of a ticket, and what would make it better:
-// for the sender, not for the carrier.
+// CheckText is what is missing of a ticket, what is not in it on purpose, and
+// what would make it better: for the sender, not for the carrier.
 func (t *Ticket) CheckText() string {
 	var b strings.Builder
-	who := t.Profile.Name(t.Lang)
+	list := func(head string, items []string) {
+		if len(items) == 0 {
+			return
+		}
+		fmt.Fprintf(&b, "%s%s\n", head, strings.TrimSpace(t.colon()))
+		for _, x := range items {
+			fmt.Fprintf(&b, "  - %s\n", x)
+		}
+	}
+	who := t.Lang.spaced(t.Profile.Name(t.Lang))
 	if len(t.Missing) == 0 {
-		fmt.Fprintf(&b, "%s\n", t.Lang.Say("ticket.complete", who))
-	} else {
-		fmt.Fprintf(&b, "%s%s\n", t.Lang.Say("ticket.missing", who), strings.TrimSpace(t.colon()))
+		key := "ticket.complete"
+		if len(t.Withheld) > 0 {
+			key = "ticket.complete.redacted"
+		}
+		fmt.Fprintf(&b, "%s\n", strings.TrimSpace(t.Lang.Say(key, who)))
 	}
-	for _, m := range t.Missing {
-		fmt.Fprintf(&b, "  - %s\n", m)
-	}
-	if len(t.Hints) > 0 {
-		fmt.Fprintf(&b, "%s%s\n", t.Lang.Say("ticket.hints"), strings.TrimSpace(t.colon()))
-	}
-	for _, h := range t.Hints {
-		fmt.Fprintf(&b, "  - %s\n", h)
-	}
+	list(t.Lang.Say("ticket.missing", who), t.Missing)
+	list(t.Lang.Say("ticket.withheld"), t.Withheld)
+	list(t.Lang.Say("ticket.hints"), t.Hints)
 	return b.String()
 }
 

@@ -6,20 +6,21 @@ import (
 )
 
 // RulesVersion is the number of the rule set that Judge applies.
-const RulesVersion = 2
+const RulesVersion = 4
 
 // A Verdict is one sentence that says what a report shows, how sure
 // that is, and why.
 type Verdict struct {
-	Class    Class    `json:"class"`
-	Grade    Grade    `json:"grade"`
-	Rules    []string `json:"rules"`          // "R1" … that led to it
-	Link     *Link    `json:"link,omitempty"` // where the loss begins, where one link can be named
-	Loss     *Loss    `json:"loss,omitempty"` // at the target; absent when no probe went there
-	Spells   []Spell  `json:"spells,omitempty"`
-	Numbers  []Number `json:"numbers,omitempty"`
-	Sentence string   `json:"sentence"` // in English, unless another language was asked for
-	Settle   string   `json:"settle,omitempty"`
+	Class     Class      `json:"class"`
+	Grade     Grade      `json:"grade"`
+	Rules     []string   `json:"rules"`               // "R1" … that led to it
+	Link      *Link      `json:"link,omitempty"`      // where the loss begins, where one link can be named
+	Likeliest *Likeliest `json:"likeliest,omitempty"` // where Link goes over several links: the one of them that it most likely is
+	Loss      *Loss      `json:"loss,omitempty"`      // at the target; absent when no probe went there
+	Spells    []Spell    `json:"spells,omitempty"`
+	Numbers   []Number   `json:"numbers,omitempty"`
+	Sentence  string     `json:"sentence"` // in English, unless another language was asked for
+	Settle    string     `json:"settle,omitempty"`
 
 	RulesVersion int `json:"rules_version"`
 }
@@ -64,8 +65,19 @@ type LinkEnd struct {
 	Addr netip.Addr `json:"addr,omitzero"`
 }
 
+// Likeliest is the one link of a stretch on which the loss most likely begins,
+// and the probability that it does (0 to 1), no link being more likely than
+// another before anything was sent. It says nothing of links between hops that
+// stay silent: those cannot be told apart.
+type Likeliest struct {
+	From   LinkEnd `json:"from"`
+	To     LinkEnd `json:"to"`
+	Chance float64 `json:"chance"`
+}
+
 // Loss is lost of sent with the 95 % confidence interval of the ratio,
-// Low and High in percent (the exact one, of Clopper and Pearson).
+// Low and High in percent (the exact one, of Clopper and Pearson, rounded
+// outward to a tenth).
 type Loss struct {
 	Lost int     `json:"lost"`
 	Sent int     `json:"sent"`
@@ -111,6 +123,7 @@ type Against string
 
 const (
 	AgainstHop    Against = "hop"    // another hop, or the target, in the same time
+	AgainstBehind Against = "behind" // all that lies behind it, the target included, without hops that limit their answers
 	AgainstUsual  Against = "usual"  // the same hop, as path memory knows it
 	AgainstMember Against = "member" // the other routers of this TTL, while the target was clean
 	// AgainstRest is of targets, not of probes: those in trouble of those whose path goes there, against the rest of

@@ -15,23 +15,22 @@ type view struct {
 	target  Stats
 
 	lang    Lang
-	usual   *Path   // nil: unknown
-	reverse *Report // nil: not at hand
+	told    []string // the keys of the verdict's sentences, in order
+	usual   *Path    // nil: unknown
+	reverse *Report  // nil: not at hand
 
 	spans     []span // calm of series, once it is asked for
 	shifted   *shift
 	shiftless bool // the shift was sought
+	found     *found
 }
 
 func look(e *Evidence) *view { return lookWith(e, Around{}) }
 
 func lookWith(e *Evidence, a Around) *view {
-	v := &view{e: e, hops: make([]Stats, len(e.Hops)), series: e.TargetSeries(), lang: a.Lang, usual: a.Usual, reverse: a.Reverse}
+	v := &view{e: e, hops: make([]Stats, len(e.Hops)), series: e.TargetSeries(), lang: a.Lang, usual: e.Usual, reverse: a.Reverse}
 	if v.lang == "" {
 		v.lang = English
-	}
-	if v.usual == nil {
-		v.usual = e.Usual
 	}
 	stats := (*Series).stats
 	if a.bare {

@@ -22,7 +22,7 @@ func ofN(x, n int, what string) string {
 	return fmt.Sprintf("%d of %d %ss", x, n, what)
 }
 
-// counted is "3 of 10 probes (30 %, 95 % interval 6.7 to 65.2 %)".
+// counted is "3 of 10 probes (30 %, 95 % interval 6.6 to 65.3 %)".
 func counted(l *Loss) string { return English.counted(l, "probe") }
 
 // percent has one decimal where it says something.
@@ -56,10 +56,11 @@ func (v *view) endName(l LinkEnd) string {
 	}
 }
 
-func (o Other) name() string {
+// name is the protocol, and the port where there is one: "TCP port 443".
+func (o Other) name(l Lang) string {
 	p := strings.ToUpper(Printable(o.Protocol))
 	if o.Port > 0 {
-		p += " port " + strconv.Itoa(o.Port)
+		return l.Say("name.port", p, o.Port)
 	}
 	return p
 }

@@ -53,6 +53,9 @@ func sound(t testing.TB, svg []byte) {
 	allowed := []string{"svg", "title", "desc", "rect", "path", "text", "a"}
 	dec := xml.NewDecoder(bytes.NewReader(svg))
 	badge := bytes.Contains(svg, []byte(badgeLabel))
+	if bytes.Contains(svg, []byte("></text>")) {
+		t.Error("a text without words")
+	}
 	for {
 		token, err := dec.Token()
 		if err == io.EOF {

@@ -271,7 +271,6 @@ func (p *plot) marks() {
 	}
 	b.draw(&p.sheet)
 	if len(p.h.Marks) > 0 {
-		p.text(p.left-4, y+6, 9, inkSoft, "end", "")
 		fmt.Fprintf(&p.b, `<path fill="%s" d="M%s %sl3 6h-6z"/>`, inkLate, num(p.left+4), num(p.tall-11))
 		p.text(p.left+12, p.tall-4, 10, inkSoft, "", p.h.Words.Suspect)
 	}

@@ -124,6 +124,21 @@ type Serve struct {
 	ClientRate     int            `toml:"client_rate"`     // jobs a second that one client may ask for …
 	ClientBurst    int            `toml:"client_burst"`    // … on top of so many at once
 	MetricsTargets int            `toml:"metrics_targets"` // watched targets that /metrics names; 0: none
+	ReverseDNS     string         `toml:"reverse_dns"`     // for pages: empty (none), "system", address, address:port
+}
+
+// DNSServer is the server that ReverseDNS names, "192.0.2.53",
+// "192.0.2.53:5353" or "[2001:db8::53]:53"; the zero value where that is empty or
+// "system", the resolver that this machine is set up with. Anything else is not ok.
+func (s Serve) DNSServer() (server netip.AddrPort, ok bool) {
+	if s.ReverseDNS == "" || s.ReverseDNS == "system" {
+		return netip.AddrPort{}, true
+	}
+	if a, err := netip.ParseAddr(s.ReverseDNS); err == nil {
+		return netip.AddrPortFrom(a, 53), true
+	}
+	server, err := netip.ParseAddrPort(s.ReverseDNS)
+	return server, err == nil && server.Port() > 0
 }
 
 // ASN is local data that names the network of an address.

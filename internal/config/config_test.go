@@ -126,17 +126,22 @@ func TestFaults(t *testing.T) {
 		"TLS, no certificate": {"[serve]\nlisten = \"tls:127.0.0.1:8443\"", []string{`[serve] tls_cert = "": must be given, and tls_key: [serve] listen has an address with "tls:"`}},
 		"certificate, no TLS": {"[serve]\ntls_cert = \"/a.pem\"\ntls_key = \"/a.key\"", []string{`:2: [serve] tls_cert = "/a.pem": is for addresses with "tls:" before them, of which [serve] listen has none: write "tls:0.0.0.0:8443"`}},
 		"rate":                {"[serve]\nclient_rate = 0\nmetrics_targets = -1", []string{`:2: [serve] client_rate = 0: must be 1 to 100000`, `:3: [serve] metrics_targets = -1: must be 0 to 10000`}},
+		"reverse_dns":         {"[serve]\nreverse_dns = \"yes\"", []string{`:2: [serve] reverse_dns = "yes": must be "system", or a DNS server as address or address:port, such as "192.0.2.53" or "[2001:db8::53]:53"`}},
 		"half of TLS":         {"[serve]\ntls_cert = \"/a.pem\"", []string{`[serve] tls_key = "": must be given together with [serve] tls_cert`}},
 		"password in a URL":   {"[zabbix]\nurl = \"https://u:secret@z\"", []string{`:2: [zabbix] url = "https://u:xxxxx@z": must not hold a user or password: name a token file`}},
-		"ports":               {"[serve]\nports = [0, \"9-1\", \"http\"]", []string{`:2: [serve] ports[0] = 0: must lie in 1 to 65535, the lower first`, `:2: [serve] ports[1] = "9-1": must lie in 1 to 65535, the lower first`, `:2: [serve] ports[2] = "http": is no port: write 443 or "33434-33534"`}},
-		"listen":              {"[serve]\nlisten = \"8081\"", []string{`:2: [serve] listen[0] = "8081": must be address:port, such as "127.0.0.1:8081", "[::1]:8081", "localhost:8081" or ":8081" for all, the same after "tls:", "unix:/run/mtrq/serve.sock" or "systemd"`}},
-		"port with icmp":      {"[trace]\nport = 53", []string{`:2: [trace] port = 53: is for protocol "udp" or "tcp"; icmp has no ports`}},
-		"control characters":  {"[node]\nplace = \"a\\u001b[31m\"", []string{`:2: [node] place = "a\u001B[31m": must be at most 256 bytes without control characters`}},
-		"hook without event":  {"[[hook]]\nurl = \"https://hooks.example.net/a\"", []string{`:1: [[hook]] number 1, on: must name what the hook is for: incident-open, incident-close`}},
-		"hook's event":        {"[[hook]]\non = [\"incident-open\", \"incident\"]\nurl = \"https://hooks.example.net/a\"", []string{`:2: [[hook]] number 1, on[1] = "incident": must be one of incident-open, incident-close`}},
-		"hook's timeout":      {"[[hook]]\non = \"incident-open\"\nurl = \"https://hooks.example.net/a\"\ntimeout = \"0s\"\n[[hook]]\non = \"incident-open\"\nurl = \"https://hooks.example.net/a\"\ntimeout = \"6m\"", []string{`:4: [[hook]] number 1, timeout = "0s": must be 1s to 5m`, `:8: [[hook]] number 2, timeout = "6m": must be 1s to 5m`}},
-		"hook's command":      {"hook = [{on=\"incident-close\", command=[\"notify\"]}]", []string{`:1: [[hook]] number 1, command[0] = "notify": must be an absolute path`}},
-		"tag":                 {"[[watch.group]]\nname=\"a\"\ntargets=\"192.0.2.1\"\n[watch.group.tags]\n\"a b\" = \"c\"\nd = 5", []string{`:5: [watch.group[0].tags] a b = "c": must have a key of 1 to 64 of A-Z a-z 0-9 _ . -`, `:6: [watch.group[0].tags] d: must be a string`}},
+		"public_url's path": {"[serve]\npublic_url = [\"https://x/\", \"https://x/mtrq\", \"https://x/?a\", \"https://x?\"]", []string{
+			`:2: [serve] public_url[1] = "https://x/mtrq": must have no path and no query, such as "https://mtrq.example.net": pages and links begin at "/"`,
+			`:2: [serve] public_url[2] = "https://x/?a": must have no path and no query, such as "https://mtrq.example.net": pages and links begin at "/"`,
+			`:2: [serve] public_url[3] = "https://x?": must have no path and no query, such as "https://mtrq.example.net": pages and links begin at "/"`}},
+		"ports":              {"[serve]\nports = [0, \"9-1\", \"http\"]", []string{`:2: [serve] ports[0] = 0: must lie in 1 to 65535, the lower first`, `:2: [serve] ports[1] = "9-1": must lie in 1 to 65535, the lower first`, `:2: [serve] ports[2] = "http": is no port: write 443 or "33434-33534"`}},
+		"listen":             {"[serve]\nlisten = \"8081\"", []string{`:2: [serve] listen[0] = "8081": must be address:port, such as "127.0.0.1:8081", "[::1]:8081", "localhost:8081" or ":8081" for all, the same after "tls:", "unix:/run/mtrq/serve.sock" or "systemd"`}},
+		"port with icmp":     {"[trace]\nport = 53", []string{`:2: [trace] port = 53: is for protocol "udp" or "tcp"; icmp has no ports`}},
+		"control characters": {"[node]\nplace = \"a\\u001b[31m\"", []string{`:2: [node] place = "a\u001B[31m": must be at most 256 bytes without control characters`}},
+		"hook without event": {"[[hook]]\nurl = \"https://hooks.example.net/a\"", []string{`:1: [[hook]] number 1, on: must name what the hook is for: incident-open, incident-close`}},
+		"hook's event":       {"[[hook]]\non = [\"incident-open\", \"incident\"]\nurl = \"https://hooks.example.net/a\"", []string{`:2: [[hook]] number 1, on[1] = "incident": must be one of incident-open, incident-close`}},
+		"hook's timeout":     {"[[hook]]\non = \"incident-open\"\nurl = \"https://hooks.example.net/a\"\ntimeout = \"0s\"\n[[hook]]\non = \"incident-open\"\nurl = \"https://hooks.example.net/a\"\ntimeout = \"6m\"", []string{`:4: [[hook]] number 1, timeout = "0s": must be 1s to 5m`, `:8: [[hook]] number 2, timeout = "6m": must be 1s to 5m`}},
+		"hook's command":     {"hook = [{on=\"incident-close\", command=[\"notify\"]}]", []string{`:1: [[hook]] number 1, command[0] = "notify": must be an absolute path`}},
+		"tag":                {"[[watch.group]]\nname=\"a\"\ntargets=\"192.0.2.1\"\n[watch.group.tags]\n\"a b\" = \"c\"\nd = 5", []string{`:5: [watch.group[0].tags] a b = "c": must have a key of 1 to 64 of A-Z a-z 0-9 _ . -`, `:6: [watch.group[0].tags] d: must be a string`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := load(t, tt.text, nil)
@@ -270,4 +275,21 @@ func print(c *Config) string {
 		b.WriteString(l.Key[i+1:] + " = " + l.Value + "\n")
 	}
 	return b.String()
+}
+
+func TestDNSServer(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "invalid AddrPort", "system": "invalid AddrPort", "192.0.2.53": "192.0.2.53:53", "192.0.2.53:5353": "192.0.2.53:5353",
+		"2001:db8::53": "[2001:db8::53]:53", "[2001:db8::53]:54": "[2001:db8::53]:54",
+		"dns.example.net": "not ok", "192.0.2.53:0": "not ok", "192.0.2.53:x": "not ok", "System": "not ok",
+	} {
+		server, ok := Serve{ReverseDNS: in}.DNSServer()
+		got := server.String()
+		if !ok {
+			got = "not ok"
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -180,6 +181,7 @@ func (l *loader) override(key string, values []string, o Origin) {
 		l.faults.add(Fault{o, key, quoteTOML(strings.Join(values, " ")), err.Error()})
 		return
 	}
+	maps.DeleteFunc(l.cfg.origins, func(k string, _ Origin) bool { return strings.HasPrefix(k, key+"[") }) // of a list in the file
 	l.cfg.origins[key] = o
 }
 

@@ -63,6 +63,10 @@ func TestFlags(t *testing.T) {
 	if err == nil || err.Error() != "flag -j: [run] jobs = 0: must be 1 to 10000" {
 		t.Errorf("got %v", err)
 	}
+	_, err = load(t, "[serve]\nlisten = [\"127.0.0.1:1\"]\n", nil, Flag{"--listen", "serve.listen", []string{"8081"}})
+	if err == nil || !strings.HasPrefix(err.Error(), "flag --listen: [serve] listen[0] = ") {
+		t.Errorf("got %v, want the flag blamed and not the file", err)
+	}
 }
 
 func TestHome(t *testing.T) {

@@ -108,9 +108,15 @@ func (k *checker) serve() {
 		k.bad("serve.tls_cert", s.TLSCert, `is for addresses with "tls:" before them, of which [serve] listen has none: write "tls:0.0.0.0:8443"`)
 	}
 	k.urls("serve.public_url", s.PublicURL)
+	for i, u := range s.PublicURL {
+		k.wholeHost(fmt.Sprintf("serve.public_url[%d]", i), u)
+	}
 	between(k, "serve.client_rate", s.ClientRate, 1, 100_000)
 	between(k, "serve.client_burst", s.ClientBurst, 1, 100_000)
 	between(k, "serve.metrics_targets", s.MetricsTargets, 0, 10_000)
+	if _, ok := s.DNSServer(); !ok {
+		k.bad("serve.reverse_dns", s.ReverseDNS, `must be "system", or a DNS server as address or address:port, such as "192.0.2.53" or "[2001:db8::53]:53"`)
+	}
 }
 
 func (k *checker) others() {
@@ -192,6 +198,15 @@ func (k *checker) targets(key string, list []string) {
 		if !validTarget(t) {
 			k.bad(fmt.Sprintf("%s[%d]", key, i), t, "must be an IP address without zone, or a host name")
 		}
+	}
+}
+
+// wholeHost wants a URL without path and query: links, redirects and pages all
+// begin at "/".
+func (k *checker) wholeHost(key, s string) {
+	u, err := url.Parse(s)
+	if err == nil && (u.RawQuery != "" || u.ForceQuery || strings.Trim(u.Path, "/") != "") {
+		k.bad(key, u.Redacted(), `must have no path and no query, such as "https://mtrq.example.net": pages and links begin at "/"`)
 	}
 }
 

@@ -45,57 +45,20 @@ func TestTemplate(t *testing.T) {
 
 func TestTemplateFaults(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
-		"syntax":        {"{{.Event}}\n{{if}}\n", ".tmpl:2: missing value for if"},
-		"no such field": {"a\nb\n  {{.Verdict}}", ".tmpl:3:4: executing"},
-		"of the close":  {"a\n{{if .Closed}}{{.Nothing}}{{end}}", ".tmpl:2:"},
-		"no function":   {"{{shell .Event}}", `.tmpl:1: function "shell" not defined`},
-		"too long":      {"{{range 200000}}0123456789{{end}}", "it makes more than 1 MiB"},
+		"syntax":         {"{{.Event}}\n{{if}}\n", ".tmpl:2: missing value for if"},
+		"no such field":  {"a\nb\n  {{.Verdict}}", ".tmpl:3:4: executing"},
+		"of the close":   {"a\n{{if .Closed}}{{.Nothing}}{{end}}", ".tmpl:2:"},
+		"no function":    {"{{shell .Event}}", `.tmpl:1: function "shell" not defined`},
+		"makes too much": {"{{range 200000}}0123456789{{end}}", "it makes more than 1 MiB"},
+		"too long":       {strings.Repeat("a", maxTemplate+1), "longer than 1 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := Hook{On: both(), URL: "http://127.0.0.1:1/", Template: tmpl(t, tt.text)}
 			s, _ := sender("", h)
-			for who, err := range map[string]error{"Check": Check(h), "Run": s.Run(context.Background())} {
-				if err == nil || !strings.Contains(err.Error(), tt.want) {
-					t.Errorf("%s: got %v, want %s", who, err, tt.want)
-				}
+			if err := s.Run(context.Background()); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
-	}
-}
-
-func TestCheck(t *testing.T) {
-	dir := t.TempDir()
-	plain := filepath.Join(dir, "plain")
-	if err := os.WriteFile(plain, []byte("#!/bin/sh\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	prog := script(t, "exit 0")
-	for name, tt := range map[string]struct {
-		hook Hook
-		want string // empty: nothing is wrong
-	}{
-		"command":           {Hook{On: both(), Command: []string{prog, "-x"}}, ""},
-		"url":               {Hook{On: both(), URL: "https://hooks.example.net/secret"}, ""},
-		"template":          {Hook{On: both(), Command: []string{prog}, Template: tmpl(t, "{{.Event}}")}, ""},
-		"no event":          {Hook{URL: "https://hooks.example.net/secret"}, "hook https://hooks.example.net: on names no event: give incident-open or incident-close"},
-		"another event":     {Hook{On: []string{"incident"}, Command: []string{prog}}, `on names "incident"`},
-		"neither":           {Hook{On: both()}, "give either command or url"},
-		"both":              {Hook{On: both(), Command: []string{prog}, URL: "http://h/"}, "give either command or url"},
-		"not there":         {Hook{On: both(), Command: []string{filepath.Join(dir, "none")}}, "no such file or directory: install it"},
-		"not executable":    {Hook{On: both(), Command: []string{plain}}, "permission denied: chmod a+x lets it run"},
-		"directory":         {Hook{On: both(), Command: []string{dir}}, "the program is no file"},
-		"relative":          {Hook{On: both(), Command: []string{"notify"}}, "the program is no absolute path"},
-		"no url":            {Hook{On: both(), URL: "hooks.example.net"}, "url is none such as"},
-		"template missing":  {Hook{On: both(), Command: []string{prog}, Template: filepath.Join(dir, "none")}, "no such file or directory"},
-		"template too long": {Hook{On: both(), Command: []string{prog}, Template: tmpl(t, strings.Repeat("a", maxTemplate+1))}, "longer than 1 MiB"},
-	} {
-		err := Check(tt.hook)
-		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
-			t.Errorf("%s: got %v, want %q", name, err, tt.want)
-		}
-		if err != nil && strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v shows what lets one in", name, err)
-		}
 	}
 }
 

@@ -1,5 +1,6 @@
-// Package hook tells people when an incident opens and when it closes: it
-// runs a command, or sends an HTTP POST.
+// Package hook tells people when an incident opens, when it has become much
+// larger than they were told, and when it closes: it runs a command, or sends
+// an HTTP POST.
 //
 // Send makes one message per hook, incident and event. It goes into the lane
 // of its hook, which delivers one message at a time; a hook that is dead never
@@ -38,7 +39,7 @@
 //
 // A command runs without shell in "/", with PATH, LANG, HOME, MTRQ_HOOK_ID and
 //
-//	MTRQ_EVENT     incident-open, incident-close
+//	MTRQ_EVENT     incident-open, incident-grown (for hooks on incident-open, at most once), incident-close
 //	MTRQ_INCIDENT  its ID
 //	MTRQ_NODE      name of this node
 //	MTRQ_VERDICT   the sentence

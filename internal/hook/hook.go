@@ -17,6 +17,10 @@ const (
 	OnClose = "incident-close"
 )
 
+// OnGrown is a message for the hooks on OnOpen: the incident is much larger
+// than they were told, or at another place.
+const OnGrown = "incident-grown"
+
 // DefaultTimeout is how long one attempt may take where a hook does not say.
 const DefaultTimeout = 10 * time.Second
 
@@ -103,7 +107,7 @@ func (s *Sender) setup() {
 // after Run has returned is lost.
 func (s *Sender) Send(on string, inc *report.Incident) {
 	s.setup()
-	if on != OnOpen && on != OnClose {
+	if on != OnOpen && on != OnGrown && on != OnClose {
 		return
 	}
 	wanted := false

@@ -29,7 +29,12 @@ func newLane(s *Sender, h *Hook, key string) *lane {
 	return &lane{s: s, hook: h, key: key, log: s.Log.With("hook", h.name()), wake: make(chan struct{}, 1)}
 }
 
-func (l *lane) on(event string) bool { return slices.Contains(l.hook.On, event) }
+func (l *lane) on(event string) bool {
+	if event == OnGrown {
+		event = OnOpen
+	}
+	return slices.Contains(l.hook.On, event)
+}
 
 // add queues a message. s.mu is held.
 func (l *lane) add(m *queued) {

@@ -237,8 +237,9 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// load reads what waits, in the order in which it came. A file that cannot be
-// understood is removed: it would stand there for ever.
+// load reads what waits, in the order in which it came. A file that is damaged
+// is removed: it would stand there for ever. One that cannot be read now, or
+// is a newer mtrq's, is left for the next start.
 func (st *store) load() (out []*queued) {
 	if st.dir == "" {
 		return nil
@@ -260,6 +261,10 @@ func (st *store) load() (out []*queued) {
 			st.number = max(st.number, n)
 		}
 		m, err := readMessage(filepath.Join(st.dir, e.Name()))
+		if err != nil && !errors.Is(err, errDamaged) {
+			st.log.Warn("message of a hook cannot be read and is left for the next start", "err", err)
+			continue
+		}
 		if err != nil {
 			st.log.Warn("message of a hook cannot be read and is removed", "err", err)
 			st.mu.Lock()
@@ -273,6 +278,9 @@ func (st *store) load() (out []*queued) {
 	return out
 }
 
+// errDamaged is of a file that no mtrq will ever understand.
+var errDamaged = errors.New("it is damaged")
+
 func readMessage(path string) (*queued, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -285,11 +293,14 @@ func readMessage(path string) (*queued, error) {
 	}
 	var s stored
 	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("read message %s: %w", path, err)
+		return nil, fmt.Errorf("read message %s: %w: %w", path, errDamaged, err)
+	}
+	if s.Schema > storedSchema {
+		return nil, fmt.Errorf("read message %s: it is of a newer mtrq, schema %d", path, s.Schema)
 	}
 	m := s.Message
-	if s.Schema != storedSchema || s.Hook == "" || m.ID != messageID(m.Incident, m.Event, s.Hook) {
-		return nil, fmt.Errorf("read message %s: it is none of this version's", path)
+	if s.Schema < storedSchema || s.Hook == "" || m.ID != messageID(m.Incident, m.Event, s.Hook) {
+		return nil, fmt.Errorf("read message %s: %w: its ID is not that of its content", path, errDamaged)
 	}
 	return &queued{msg: m, hook: s.Hook, at: s.At}, nil
 }

@@ -171,3 +171,35 @@ func TestSecondRun(t *testing.T) {
 		t.Errorf("files %v", left)
 	}
 }
+
+// What cannot be read at the start is left for the next one; only what nobody
+// will ever understand goes.
+func TestUnreadableMessages(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "hooks")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const unreadable, newer, damaged = "0000000000000001-eio.json", "0000000000000002-newer.json", "0000000000000003-damaged.json"
+	if err := os.Mkdir(filepath.Join(dir, unreadable), 0o700); err != nil { // reading fails: it is a directory
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{newer: `{"schema":2,"hook":"a"}`, damaged: `{"schema":1,"hook":"a"}`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, log := sender(dir, Hook{On: both(), URL: "http://127.0.0.1:1/"})
+	s.setup()
+	if got := s.store.load(); len(got) != 0 {
+		t.Errorf("loaded %v", got)
+	}
+	if _, err := s.store.turn(); err != nil {
+		t.Error(err)
+	}
+	if d := cmp.Diff([]string{unreadable, newer}, files(t, dir)); d != "" {
+		t.Errorf("files: -want +got\n%s", d)
+	}
+	if k := strings.Count(log.String(), "left for the next start"); k != 2 {
+		t.Errorf("log:\n%s", log)
+	}
+}

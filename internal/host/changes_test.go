@@ -2,7 +2,6 @@ package host
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -145,52 +144,5 @@ func TestChanges(t *testing.T) {
 	}
 	if got := (&Reader{}).Changes(well(), nil); got != nil {
 		t.Errorf("without a last snapshot: %q", got)
-	}
-}
-
-// TestClockWatch drives both clocks by hand.
-func TestClockWatch(t *testing.T) {
-	start := time.Unix(1_700_000_000, 0)
-	for _, c := range []struct {
-		name       string
-		wall, mono []time.Duration // since the start, of each tick
-		want       []time.Duration
-	}{
-		{"even", []time.Duration{0, 1e9, 2e9}, []time.Duration{0, 1e9, 2e9}, []time.Duration{0, 0, 0}},
-		{"a stall of ours", []time.Duration{0, 1e9, 61e9}, []time.Duration{0, 1e9, 61e9}, []time.Duration{0, 0, 0}},
-		{"set forward, once", []time.Duration{0, 3e9, 4e9}, []time.Duration{0, 1e9, 2e9}, []time.Duration{0, 2e9, 0}},
-		{"set back", []time.Duration{0, -3599e9, -3598e9}, []time.Duration{0, 1e9, 2e9}, []time.Duration{0, -3600e9, 0}},
-		{"set back in a stall", []time.Duration{0, 20e9}, []time.Duration{0, 30e9}, []time.Duration{0, -10e9}},
-		{"slewed", []time.Duration{0, 1.08e9, 2.16e9}, []time.Duration{0, 1e9, 2e9}, []time.Duration{0, 0, 0}},
-		{"by just as much as is allowed", []time.Duration{0, 1.5e9}, []time.Duration{0, 1e9}, []time.Duration{0, 0}},
-		{"by just more", []time.Duration{0, 1.5e9 + 1}, []time.Duration{0, 1e9}, []time.Duration{0, 5e8 + 1}},
-		{"a monotonic clock that began long ago", []time.Duration{0, 1e9}, []time.Duration{9e15, 9e15 + 1e9}, []time.Duration{0, 0}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var w ClockWatch
-			for i := range c.wall {
-				if got := w.Tick(start.Add(c.wall[i]), c.mono[i]); got != c.want[i] {
-					t.Errorf("tick %d: step of %s, want %s", i, got, c.want[i])
-				}
-			}
-		})
-	}
-}
-
-// TestClockWatchReal takes real clocks; nobody sets them meanwhile. A wall
-// time with Go's monotonic reading must count as a wall time.
-func TestClockWatchReal(t *testing.T) {
-	var w ClockWatch
-	for range 3 {
-		mono, ok := Elapsed()
-		if !ok || mono <= 0 {
-			t.Fatalf("elapsed %s, %t", mono, ok)
-		}
-		if step := w.Tick(time.Now(), mono); step != 0 {
-			t.Errorf("step of %s", step)
-		}
-	}
-	if step := w.Tick(time.Now().Round(0).Add(time.Hour), 0); step == 0 {
-		t.Error("an hour is no step")
 	}
 }

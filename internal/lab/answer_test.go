@@ -44,7 +44,7 @@ func TestErrorLayout(t *testing.T) {
 			sent := putEcho(buf, tt.six, st.targets[0], 5, tt.size)
 			quoted := append([]byte(nil), buf[headroom:headroom+min(sent, quoteLen)]...)
 			var s slot
-			if !e.receive(buf, sent, e.truth.clock.base, 0, &s) {
+			if !e.receive(e.state.Load(), buf, sent, e.truth.clock.base, 0, &s) {
 				t.Fatal("no answer")
 			}
 			pkt := buf[s.answer.off : s.answer.off+s.answer.n]

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,8 +17,9 @@ func (n *Net) apply(text string, change func(*state)) {
 	defer n.mu.Unlock()
 	st := n.engine.state.Load().clone()
 	change(st)
+	st.seenNs = new(atomic.Int64)
 	n.engine.state.Store(st)
-	n.truth.note("%s", text)
+	n.truth.note(st.seenNs, text)
 }
 
 // setRouter changes one router's field and returns what takes it back.

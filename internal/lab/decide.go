@@ -16,9 +16,9 @@ type walk struct {
 
 // receive decides what becomes of the packet of n octets at buf[headroom:], logs it, and fills s if there is an
 // answer to write.
-func (e *engine) receive(buf []byte, n int, now time.Time, nowNs int64, s *slot) bool {
+func (e *engine) receive(st *state, buf []byte, n int, now time.Time, nowNs int64, s *slot) bool {
 	pkt := buf[headroom : headroom+n]
-	p, w, st := &e.p, &e.walk, e.state.Load()
+	p, w := &e.p, &e.walk
 	what := p.parse(pkt)
 	if what == isNoise {
 		e.truth.noise.Add(1)
@@ -47,13 +47,13 @@ func (e *engine) receive(buf []byte, n int, now time.Time, nowNs int64, s *slot)
 }
 
 // refuse logs a probe for which there was no slot.
-func (e *engine) refuse(pkt []byte, now time.Time, nowNs int64) {
+func (e *engine) refuse(st *state, pkt []byte, now time.Time, nowNs int64) {
 	e.truth.overload.Add(1)
 	if what := e.p.parse(pkt); what != isProbe {
 		return
 	}
 	r := e.truth.next()
-	fillRecord(r, pkt, &e.p, e.state.Load().find(pkt, &e.p), now, nowNs)
+	fillRecord(r, pkt, &e.p, st.find(pkt, &e.p), now, nowNs)
 	r.fate = Overloaded
 	e.truth.publish()
 }

@@ -134,15 +134,14 @@ func (e *engine) readLoop() {
 			return // the device is gone
 		}
 		found = true
-		now := time.Now()
-		nowNs := int64(now.Sub(e.truth.clock.base))
+		st, now, nowNs := e.moment()
 		if len(e.free) == 0 {
-			e.refuse(buf[headroom:headroom+n], now, nowNs)
+			e.refuse(st, buf[headroom:headroom+n], now, nowNs)
 			continue
 		}
 		i := e.free[len(e.free)-1]
 		s := &e.slots[i]
-		if !e.receive(buf, n, now, nowNs, s) {
+		if !e.receive(st, buf, n, now, nowNs, s) {
 			continue // no answer: the slot is used again
 		}
 		e.free = e.free[:len(e.free)-1]
@@ -151,6 +150,23 @@ func (e *engine) readLoop() {
 		if dueNs < e.sleepUntil.Load() {
 			signalEvent(e.wake)
 		}
+	}
+}
+
+// moment is the time, and the network as it is at that time: this thread may be held up between reading one and the
+// other, and a packet's fate must agree with the events around it.
+func (e *engine) moment() (*state, time.Time, int64) {
+	for st := e.state.Load(); ; {
+		now := time.Now()
+		next := e.state.Load()
+		if next == st {
+			nowNs := int64(now.Sub(e.truth.clock.base))
+			if st.seenNs != nil && st.seenNs.Load() == 0 {
+				st.seenNs.Store(nowNs)
+			}
+			return st, now, nowNs
+		}
+		st = next
 	}
 }
 

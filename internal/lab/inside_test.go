@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func TestLimitIsExact(t *testing.T) {
 			got := 0
 			for i := range 100 {
 				n := echo4(buf, st.targets[0].Addr4, 3, uint16(i))
-				if e.receive(buf, n, e.truth.clock.base, int64(tt.gap)*int64(i), &s) {
+				if e.receive(e.state.Load(), buf, n, e.truth.clock.base, int64(tt.gap)*int64(i), &s) {
 					got++
 				}
 			}
@@ -98,7 +99,7 @@ func TestLossIsExact(t *testing.T) {
 			lost := 0
 			var s slot
 			for i := range probes {
-				if !e.receive(buf, echo4(buf, st.targets[0].Addr4, 64, uint16(i)), e.truth.clock.base, int64(i), &s) {
+				if !e.receive(e.state.Load(), buf, echo4(buf, st.targets[0].Addr4, 64, uint16(i)), e.truth.clock.base, int64(i), &s) {
 					lost++
 				}
 			}
@@ -124,7 +125,7 @@ func TestNoAllocation(t *testing.T) {
 	i := 0
 	probe := func() {
 		n := echo4(buf, st.targets[i%50].Addr4, uint8(i%9+1), uint16(i))
-		e.receive(buf, n, now, int64(i), &s)
+		e.receive(e.state.Load(), buf, n, now, int64(i), &s)
 		i++
 	}
 	for range chunkLen / 2 { // the first chunk of the log, the routers' buckets
@@ -222,7 +223,7 @@ func TestTruthForgetsTheOldest(t *testing.T) {
 	var s slot
 	for i := range 3*chunkLen + 1 {
 		n := echo4(buf, dst, 64, uint16(i))
-		e.receive(buf, n, e.truth.clock.base, int64(i), &s)
+		e.receive(e.state.Load(), buf, n, e.truth.clock.base, int64(i), &s)
 	}
 	var first, count int
 	for r := range e.truth.Records() {
@@ -271,10 +272,56 @@ func FuzzReceive(f *testing.F) {
 		e, buf := bare(t, 1)
 		copy(buf[headroom:], pkt)
 		var s slot
-		if e.receive(buf, len(pkt), e.truth.clock.base, 0, &s) {
+		if e.receive(e.state.Load(), buf, len(pkt), e.truth.clock.base, 0, &s) {
 			if s.answer.off < 0 || s.answer.n <= 0 || s.answer.off+s.answer.n > slotLen {
 				t.Errorf("answer at %+v", s.answer)
 			}
 		}
 	})
+}
+
+// TestFatesAgreeWithEvents changes the network while packets meet it: those between the events of a loss are lost, and
+// no other, wherever either side is held up.
+func TestFatesAgreeWithEvents(t *testing.T) {
+	e, buf := bare(t, 1)
+	e.truth.limit = 1 << 20
+	n := &Net{engine: e, truth: e.truth}
+	last := e.state.Load().targets[0].Path.Last
+	dst := e.state.Load().targets[0].Addr4
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 3000 {
+			undo := n.Loss(last, Forward, 100)
+			runtime.Gosched()
+			undo()
+			runtime.Gosched()
+		}
+	}()
+	var s slot
+	for i, going := 0, true; going; i++ {
+		select {
+		case <-done:
+			going = false
+		default:
+		}
+		st, now, nowNs := e.moment()
+		e.receive(st, buf, echo4(buf, dst, 64, uint16(i)), now, nowNs, &s)
+	}
+	events := e.truth.Events()
+	if len(events) != 6000 {
+		t.Fatalf("%d events", len(events))
+	}
+	i, wrong, all := 0, 0, 0
+	for r := range e.truth.Records() {
+		for i < len(events) && !events[i].At.After(r.Arrived) {
+			i++
+		}
+		if all++; (r.Fate == LostForward) != (i%2 == 1) {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		t.Errorf("%d of %d packets are not of the state that the events say", wrong, all)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type state struct {
 	to6 map[[16]byte]place
 	// toRouter is the path to a router's own address: the beginning of some path through it. Empty if none.
 	toRouter [][]Stage
+	// seenNs is when the first packet met this state, in nanoseconds since the network began; 0: none yet. The reading
+	// thread writes it. Nil in the first state.
+	seenNs *atomic.Int64
 }
 
 // place is a target or a router; the other is -1.

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -16,9 +15,9 @@ type Truth struct {
 	clock clock
 	limit int // chunks kept
 
-	mu     sync.Mutex // guards the slices themselves
-	chunks []*chunk
-	events []Event
+	mu      sync.Mutex // guards the slices themselves
+	chunks  []*chunk
+	changes []change
 
 	// first is the number of records that are gone from the beginning, written the number ever written. The reading
 	// thread alone writes them.
@@ -145,18 +144,34 @@ func (t *Truth) next() *record {
 
 func (t *Truth) publish() { t.written.Add(1) }
 
-// note logs a change of the network.
-func (t *Truth) note(format string, args ...any) {
+// change is an Event as it is kept. It was in force at toldNs, and before that if a packet met it at seenNs: whoever
+// makes a change may be held up before the change is noted.
+type change struct {
+	toldNs int64
+	seenNs *atomic.Int64 // 0: no packet yet
+	text   string
+}
+
+// note logs a change of the network that is in force.
+func (t *Truth) note(seenNs *atomic.Int64, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.events = append(t.events, Event{At: t.clock.at(t.clock.nowNs()), Text: fmt.Sprintf(format, args...)})
+	t.changes = append(t.changes, change{t.clock.nowNs(), seenNs, text})
 }
 
 // Events are the changes so far.
 func (t *Truth) Events() []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.Clone(t.events)
+	events := make([]Event, len(t.changes))
+	for i, c := range t.changes {
+		at := c.toldNs
+		if seen := c.seenNs.Load(); seen != 0 {
+			at = min(at, seen)
+		}
+		events[i] = Event{At: t.clock.at(at), Text: c.text}
+	}
+	return events
 }
 
 // Overload counts probes that the lab itself dropped. A test whose result depends on loss checks that it is 0.

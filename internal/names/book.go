@@ -14,12 +14,15 @@ import (
 )
 
 const (
-	dnsAtOnce = 16               // reverse look-ups under way together
-	dnsKnown  = time.Hour        // how long a name is believed
-	dnsNone   = 5 * time.Minute  // how long it is believed that there is none
-	dnsFailed = 30 * time.Second // how long nobody is asked again after silence
-	dnsMost   = 20_000           // names kept
-	maxName   = 253              // bytes; the longest that DNS knows
+	dnsAtOnce = 16                     // reverse look-ups under way together
+	dnsKnown  = time.Hour              // how long a name is believed
+	dnsNone   = 5 * time.Minute        // how long it is believed that there is none
+	dnsFailed = 30 * time.Second       // how long nobody is asked again after silence
+	dnsMost   = 20_000                 // names kept
+	dnsQueue  = 1024                   // addresses that wait for Run
+	dnsLater  = 4                      // look-ups of Run under way together …
+	dnsPace   = 200 * time.Millisecond // … and how long each of them takes at least: 20 a second
+	maxName   = 253                    // bytes; the longest that DNS knows
 )
 
 // Resolver is the part of *net.Resolver that reverse DNS needs.
@@ -31,7 +34,8 @@ type Resolver interface {
 type Options struct {
 	Database string        // path of an MMDB file; empty: none
 	Resolver Resolver      // nil: no reverse DNS
-	Timeout  time.Duration // for all look-ups of one Look together; 0: 2 s
+	Timeout  time.Duration // for all look-ups of one Look together, and for each of Run; 0: 2 s
+	Pace     time.Duration // that each look-up of Run takes at least; 0: 200 ms
 	Now      func() time.Time
 }
 
@@ -41,14 +45,18 @@ type Book struct {
 	opts Options
 	db   *database // nil: none configured
 
-	mu    sync.Mutex
-	cache map[netip.Addr]cached
+	later chan netip.Addr
+
+	mu      sync.Mutex
+	cache   map[netip.Addr]cached
+	waiting map[netip.Addr]bool // those that Later has put into the queue
+	changes uint64              // of what the cache says
 }
 
 type cached struct {
-	name   string // empty: there is none, or nobody said
+	name   string // empty: there is none, or nobody has said so far
 	until  time.Time
-	failed bool
+	failed bool // nobody answered the last time; the name is one from before
 }
 
 // New makes a Book. It reads nothing yet.
@@ -59,7 +67,10 @@ func New(opts Options) *Book {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	b := &Book{opts: opts, cache: make(map[netip.Addr]cached)}
+	if opts.Pace <= 0 {
+		opts.Pace = dnsPace
+	}
+	b := &Book{opts: opts, later: make(chan netip.Addr, dnsQueue), cache: make(map[netip.Addr]cached), waiting: make(map[netip.Addr]bool)}
 	if opts.Database != "" {
 		b.db = &database{path: opts.Database, now: opts.Now}
 	}
@@ -87,7 +98,30 @@ func (b *Book) Check() error {
 // Look finds what is known of addresses. It ends after Options.Timeout at
 // the latest, having waited for all it began.
 func (b *Book) Look(ctx context.Context, addrs []netip.Addr) report.Names {
-	out := report.Names{Of: make(map[netip.Addr]report.Named)}
+	out := b.local(addrs)
+	if b.opts.Resolver == nil {
+		return out
+	}
+	complete := b.resolve(ctx, addrs)
+	now := b.opts.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, a := range addrs {
+		if c, ok := b.cache[a]; ok && c.name != "" && now.Before(c.until) {
+			n := out.Of[a]
+			n.Name = c.name
+			out.Of[a] = n
+		}
+	}
+	if !complete {
+		out.Missing = append(out.Missing, report.NamesLack{Kind: report.LackDNS})
+	}
+	return out
+}
+
+// local is what the file says, and that there is no file or no DNS.
+func (b *Book) local(addrs []netip.Addr) report.Names {
+	out := report.Names{Of: make(map[netip.Addr]report.Named, len(addrs))}
 	if b.db == nil {
 		out.Missing = append(out.Missing, report.NamesLack{Kind: report.LackDatabase})
 	} else {
@@ -107,21 +141,6 @@ func (b *Book) Look(ctx context.Context, addrs []netip.Addr) report.Names {
 	}
 	if b.opts.Resolver == nil {
 		out.Missing = append(out.Missing, report.NamesLack{Kind: report.LackNoDNS})
-		return out
-	}
-	complete := b.resolve(ctx, addrs)
-	now := b.opts.Now()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, a := range addrs {
-		if c, ok := b.cache[a]; ok && c.name != "" && now.Before(c.until) {
-			n := out.Of[a]
-			n.Name = c.name
-			out.Of[a] = n
-		}
-	}
-	if !complete {
-		out.Missing = append(out.Missing, report.NamesLack{Kind: report.LackDNS})
 	}
 	return out
 }
@@ -184,9 +203,17 @@ func (b *Book) ask(ctx context.Context, a netip.Addr) cached {
 	return cached{until: now.Add(dnsFailed), failed: true}
 }
 
+// keep remembers an answer. Silence does not take away a name that is known.
 func (b *Book) keep(a netip.Addr, c cached) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	old, had := b.cache[a]
+	if c.failed {
+		c.name = old.name
+	}
+	if !had || old.name != c.name || old.failed != c.failed {
+		b.changes++
+	}
 	if len(b.cache) >= dnsMost {
 		now := b.opts.Now()
 		for k, old := range b.cache {

@@ -36,7 +36,16 @@ type database struct {
 	db     *maxminddb.Reader // nil: none could be read so far
 	stamp  os.FileInfo       // of what db, or err, is of
 	looked time.Time
-	err    error // of the file as it is now
+	err    error  // of the file as it is now
+	turns  uint64 // how often db or err became another
+}
+
+// version changes whenever lookup may say something else.
+func (d *database) version() uint64 {
+	d.reader() //nolint:errcheck // looks at the file; lookup says what is wrong
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.turns
 }
 
 // lookup gives what the file knows of an address. err says that the file, or
@@ -60,6 +69,9 @@ func (d *database) reader() (*maxminddb.Reader, error) {
 	d.looked = now
 	st, err := os.Stat(d.path)
 	if err != nil {
+		if d.err == nil || d.stamp != nil {
+			d.turns++
+		}
 		d.err, d.stamp = err, nil
 		return d.db, d.err
 	}
@@ -68,6 +80,7 @@ func (d *database) reader() (*maxminddb.Reader, error) {
 	}
 	db, st, err := open(d.path)
 	d.err, d.stamp = err, st
+	d.turns++
 	if err == nil {
 		d.db = db
 	}

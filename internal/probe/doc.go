@@ -23,7 +23,8 @@
 //	an echo reply from another address              yes     Unsent, ErrForeign
 //	refused: EPERM, EMSGSIZE, ENOBUFS …             yes     Unsent, ErrPermission, ErrInvalid, ErrSystem
 //	no such packet, or not by this mtr-packet       no      Unsent, ErrInvalid
-//	no mtr-packet, or it may not open its sockets   no      Unsent, ErrMissing, ErrPermission
+//	no mtr-packet, or it may not open its sockets   no      Unsent, ErrMissing, ErrPermission, and ErrUnable
+//	mtr-packet fails at each start                  no      Unsent, ErrProcess and ErrUnable
 //	cancelled before it left                        no      Unsent, ErrCancelled
 //	Run ended                                       maybe   Unsent, ErrStopped
 //

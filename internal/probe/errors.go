@@ -7,6 +7,9 @@ import "errors"
 var (
 	// ErrMissing: there is no mtr-packet to run.
 	ErrMissing = errors.New("mtr-packet is missing")
+	// ErrUnable: no mtr-packet runs, and so nothing can be sent to anybody. It
+	// comes with one of the others, and is no fault of a target.
+	ErrUnable = errors.New("nothing can be sent")
 	// ErrPermission: mtr-packet may not open its sockets, or the kernel
 	// refused to let the packet out.
 	ErrPermission = errors.New("no permission")
@@ -27,3 +30,9 @@ var (
 	// ErrStopped: the scheduler ended first.
 	ErrStopped = errors.New("scheduler stopped")
 )
+
+// unable is why there is no mtr-packet that runs; its words are the error's own.
+type unable struct{ error }
+
+func (u unable) Unwrap() error        { return u.error }
+func (u unable) Is(target error) bool { return target == ErrUnable }

@@ -227,14 +227,16 @@ func TestProcessHangs(t *testing.T) {
 	for _, mode := range []string{"silent", "frozen", "deaf", "mute"} {
 		t.Run(mode, func(t *testing.T) {
 			opt := fakeOptions(t, mode)
-			opt.word, opt.greet = 300*time.Millisecond, 300*time.Millisecond
-			rs := pings(3000) // more than a pipe holds
+			opt.word, opt.greet = 300*time.Millisecond, 10*time.Second // it greets, however busy this machine is
+			rs := pings(3000)                                          // more than a pipe holds
 			want := "unsent: mtr-packet failed"
 			if mode == "silent" {
 				// It is alive but gives no last word: after the deadline
 				// that is a loss, and then it is replaced.
 				rs, want = pings(20), "lost"
-				opt.greet = 10 * time.Second // it greets, however busy this machine is
+			}
+			if mode == "mute" {
+				opt.greet = 300 * time.Millisecond
 			}
 			for i := range rs {
 				rs[i].Deadline = 200 * time.Millisecond
@@ -287,11 +289,17 @@ func TestProcessWritesGarbage(t *testing.T) {
 func TestProcessMissing(t *testing.T) {
 	s := run(t, Options{Path: "/nonexistent/mtr-packet"})
 	rs := append(pings(8500), Request{Spec: Spec{Addr: addr("127.0.0.1"), TTL: 1, Protocol: TCP, Port: 80}, Class: FirstOwn})
-	if n := tally(collect(t, s, rs)); n["unsent: mtr-packet is missing"] != 8501 {
+	got := collect(t, s, rs)
+	if n := tally(got); n["unsent: mtr-packet is missing"] != 8501 {
 		t.Errorf("got %v, want all unsent", n)
 	}
+	for i, o := range got {
+		if !errors.Is(o.Err, ErrUnable) {
+			t.Fatalf("probe %d: %v, which does not say that nothing can be sent", i, o.Err)
+		}
+	}
 	waitFor(t, func() bool { return s.Stats().Err != nil })
-	if err := s.Stats().Err; !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "install") {
+	if err := s.Stats().Err; !errors.Is(err, ErrMissing) || !errors.Is(err, ErrUnable) || !strings.Contains(err.Error(), "install") {
 		t.Errorf("state %v, want what to do about it", err)
 	}
 }
@@ -341,6 +349,9 @@ func TestAnswers(t *testing.T) {
 			for _, r := range rs {
 				if r.RTT > 10*time.Second {
 					t.Errorf("round trip %s", r.RTT)
+				}
+				if errors.Is(r.Err, ErrUnable) {
+					t.Errorf("%v: it says that nothing can be sent to anybody", r.Err)
 				}
 			}
 			if mode == "foreign" {

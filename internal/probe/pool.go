@@ -225,7 +225,7 @@ func (p *pool) spawn() (c *process, err error) {
 			defer close(done)
 			err = p.do(func() error {
 				var serr error
-				if c, serr = start(p.opt.Path, p.opt.env); serr != nil {
+				if c, serr = start(p.path(), p.opt.env); serr != nil {
 					return serr
 				}
 				c.claim, serr = claimID(c.cmd.Process.Pid)
@@ -298,6 +298,9 @@ func (p *pool) news(n childNews, now time.Time) (orphans []*Handle, why error) {
 		p.failed(ks, n.err, now)
 	case n.ready:
 		ks.starting--
+		if ks.err != nil {
+			p.log.Info("mtr-packet runs again")
+		}
 		ks.err = nil
 		n.p.begun, n.p.idle = now, now
 		p.procs = append(p.procs, n.p)
@@ -357,13 +360,22 @@ func (p *pool) failed(ks *kindState, err error, now time.Time) {
 }
 
 // ended says why probes of a kind have no process and will have none soon.
+// ErrUnable is in it where that holds for all kinds.
 func (p *pool) ended(kind int) error {
+	var runs [2]bool
 	for _, c := range p.procs {
-		if kindOf(c.tcp) == kind && !c.killed {
-			return nil
+		if !c.killed {
+			runs[kindOf(c.tcp)] = true
 		}
 	}
-	return p.kinds[kind].err
+	err := p.kinds[kind].err
+	if runs[kind] || err == nil {
+		return nil
+	}
+	if !runs[kindOther] && p.kinds[kindOther].err != nil {
+		return unable{err}
+	}
+	return err
 }
 
 // pick is a process that takes a probe, or nil: the first with room, so that
@@ -411,6 +423,14 @@ func (p *pool) hasty() (n int) {
 		n += c.hasty
 	}
 	return n
+}
+
+// path is where mtr-packet is now: it may be installed while this runs.
+func (p *pool) path() string {
+	if p.opt.Path != "" {
+		return p.opt.Path
+	}
+	return findPath()
 }
 
 // findPath is where mtr-packet is: in PATH, or where systems keep it that

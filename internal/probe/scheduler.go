@@ -90,9 +90,6 @@ func New(opt Options) *Scheduler {
 	setDefault(&opt.idle, idleTimeout)
 	setDefault(&opt.word, wordTimeout)
 	setDefault(&opt.greet, greetTimeout)
-	if opt.Path == "" {
-		opt.Path = findPath()
-	}
 	if opt.Do == nil {
 		opt.Do = func(f func() error) error { return f() }
 	}

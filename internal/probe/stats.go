@@ -20,5 +20,5 @@ type Stats struct {
 	Stalls   int // times that this process was kept from running
 
 	Features Features // as the last process said
-	Err      error    // why no process runs and probes are not sent, or nil
+	Err      error    // why no process runs and probes are not sent (ErrUnable), or nil
 }

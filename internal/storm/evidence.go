@@ -16,6 +16,10 @@ type Evidence struct {
 	UsualSent int // … whose fate is known; zero: unknown, the background rate is assumed
 
 	Hops []HopCount // of looks at the path during the trouble; none: nobody looked
+
+	// Hit says that this target is known to lose at whatever place is asked for: a bad place on its path does not spare
+	// it, and what it lost is of no trouble of its own.
+	Hit bool
 }
 
 // HopCount is what one TTL answered during the trouble, and what it normally
@@ -34,7 +38,7 @@ type HopCount struct {
 type Options struct {
 	Background float64 // rate at which a ping is lost without any trouble, 0 to 1: 0.0005
 	Place      float64 // chance that a given link or router begins to fail in a given time of ten seconds: 1e-5
-	Own        float64 // that a given target's own line does: 1e-4
+	Own        float64 // that a given target has a trouble of its own, on links that only it has: 1e-4
 }
 
 // withDefaults fills in what is unset or no chance at all.

@@ -7,14 +7,13 @@ type Result struct {
 	// Members are the targets whose losses this place explains, by their place in the evidence, in the order in which
 	// they were given.
 	Members []int
-	// Place is where it is; nil where the path of the only member is not known, or nothing is lost.
+	// Place is where it is; nil where the path of the only member is not known.
 	Place *report.Common
 
-	score   float64 // how much better than "each has its own trouble", as a logarithm
-	model   *model
-	point   int                   // of the grid, that it fits best
-	names   map[placeName]float64 // of the stretch: how probable each place is
-	several bool                  // each of names is one way to be there, rather than one after the other
+	// How probable each place on the paths of the members is; nil where Place is.
+	index  *index
+	chance map[int32]float64
+	names  map[placeName]float64 // the same by name, once it is asked for
 }
 
 // Explain splits the lossy targets (indices into e) by the places that explain
@@ -54,40 +53,4 @@ func Group(e []Evidence, lossy []int, opt Options) [][]int {
 		out = append(out, r.Members)
 	}
 	return out
-}
-
-// Locate is the one place that explains most of what is lost at all. Place is
-// nil where nothing is.
-func Locate(e []Evidence, opt Options) Result {
-	var lossy []int
-	for t := range e {
-		if lost, _ := e[t].counts(); lost > 0 {
-			lossy = append(lossy, t)
-		}
-	}
-	var best Result
-	for i, r := range Explain(e, lossy, opt) {
-		if i == 0 || r.score > best.score {
-			best = r
-		}
-	}
-	return best
-}
-
-// Belongs tells whether the losses of one target are explained by this
-// place: its path goes there, and its losses are more like those of the
-// members than like background or a trouble of its own. The results of one
-// Explain remember what they work out: not for several goroutines at once.
-func (r *Result) Belongs(e Evidence) bool {
-	if r.Place == nil || r.model.table(&e).behind[r.point] <= 0 {
-		return false
-	}
-	there, all := 0.0, 0.0
-	for _, w := range r.names {
-		all += w
-	}
-	for _, n := range newIndex([]Evidence{e}).names() {
-		there += r.names[n]
-	}
-	return there > 0 && (r.several || there >= all/2)
 }

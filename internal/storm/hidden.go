@@ -98,34 +98,26 @@ func (s *solver) branches() (at []int32, byNode map[int32][]*branch) {
 func (s *solver) describeHidden(r *Result, h hidden) {
 	c := &report.Common{Suspects: []netip.Addr{}, From: s.x.nodes[h.node].name.addr}
 	c.Chance = 1 / (1 + math.Exp(-h.odds))
-	sum := make([]float64, s.width)
 	var n counts
+	r.index, r.chance = s.x, map[int32]float64{}
 	for _, p := range h.places {
+		r.chance[p] = 1 // each is one way to be there
 		l := s.x.places[p]
 		c.Behind += int(l.behind)
 		if l.class >= 0 { // else the line of one member, which is added below
-			for k, v := range s.row(l.class) {
-				sum[k] += v
-			}
 			n.lost += s.counts[l.class].lost
 			n.sent += s.counts[l.class].sent
 			c.Lossy += s.counts[l.class].lossy
 		} else {
 			c.Lossy++
 		}
-		r.names[s.x.name(p)] = 1
 	}
 	for _, t := range r.Members { // set aside before
-		for k, v := range s.tables[t].behind {
-			sum[k] += v
-		}
 		lost, sent := s.e[t].counts()
 		n.lost, n.sent = n.lost+lost, n.sent+sent
 	}
 	if n.sent > 0 {
 		c.Loss = 100 * float64(n.lost) / float64(n.sent)
 	}
-	v, k := s.m.mean(sum)
-	r.Place, r.point, r.score = c, k, math.Log(s.m.opt.Place)+v
-	r.several = true
+	r.Place = c
 }

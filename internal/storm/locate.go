@@ -28,15 +28,11 @@ type posterior struct {
 	places []int32 // nearest first along the path of the first member
 	chance map[int32]float64
 	best   int32
-	score  float64 // of the best, or of the own line
-	point  int     // of the grid
 }
 
 // locate finds the place of r.Members, which are those of this group.
 func (s *solver) locate(r *Result, group int) {
-	r.model, r.names = s.m, map[placeName]float64{}
 	if !s.x.known(r.Members[0]) {
-		r.score = s.tables[r.Members[0]].own
 		return
 	}
 	if group >= len(s.counts) {
@@ -51,12 +47,12 @@ func (s *solver) locate(r *Result, group int) {
 	s.m.readHops(s.x, s.e, r.Members, s.own)
 	post := s.posterior(r.Members)
 	s.describe(r, post)
+	r.index, r.chance = s.x, post.chance
 	s.own.reset()
 	for _, t := range r.Members {
 		buf = s.x.classes(t, buf[:0])
 		s.addTo(buf, t, -1)
 	}
-	r.score, r.point = post.score, post.point
 }
 
 // posterior weighs all places on the paths of the members against each other.
@@ -65,7 +61,7 @@ func (s *solver) locate(r *Result, group int) {
 func (s *solver) posterior(members []int) posterior {
 	post := posterior{chance: map[int32]float64{}, best: -1}
 	logs := []float64{0} // the first: each its own, or none at all
-	points := []int{0}
+	private := s.private(members)
 	for _, t := range members {
 		for _, p := range s.x.all(t) {
 			if _, ok := post.chance[p]; ok {
@@ -73,20 +69,22 @@ func (s *solver) posterior(members []int) posterior {
 			}
 			post.chance[p] = 0
 			post.places = append(post.places, p)
-			v, k := 0.0, rates-1
+			v := 0.0
 			if s.x.places[p].class < 0 { // only its own line has none
 				v = s.tables[t].own
 				if len(members) == 1 {
 					logs[0] = math.Log(-math.Expm1(min(v, -1e-12))) // the ground is both
-					k = s.ownPoint(t)
+					v -= math.Log(private)
 				} else {
 					v = math.Inf(-1) // no place of all of them
 				}
 			} else {
-				v, k = s.weigh(p)
+				v, _ = s.weigh(p)
+				if len(members) == 1 && s.x.places[p].behind == 1 {
+					v += math.Log(s.m.opt.Own / s.m.opt.Place / private)
+				}
 			}
 			logs = append(logs, v)
-			points = append(points, k)
 		}
 	}
 	top := slices.Max(logs)
@@ -94,25 +92,28 @@ func (s *solver) posterior(members []int) posterior {
 	for _, v := range logs {
 		sum += math.Exp(v - top)
 	}
+	best := 0.0
 	for i, p := range post.places {
 		v := logs[i+1]
 		post.chance[p] = math.Exp(v-top) / sum
-		if post.best < 0 || v > post.score+1e-9 { // the nearest of those that are alike
-			post.best, post.score, post.point = p, v, points[i+1]
+		if post.best < 0 || v > best+1e-9 { // the nearest of those that are alike
+			post.best, best = p, v
 		}
 	}
 	return post
 }
 
-// ownPoint is the point of the grid that the losses of one target fit best.
-func (s *solver) ownPoint(t int) int {
-	best := 0
-	for k, v := range s.tables[t].behind[:rates] {
-		if v > s.tables[t].behind[best] {
-			best = k
+// private is how many places only one target has, where it is alone: the
+// chance of a trouble of its own is shared by all of them, as that of the last
+// link alone it would outweigh what few probes say of the others.
+func (s *solver) private(members []int) float64 {
+	n := 0
+	for _, p := range s.x.all(members[0]) {
+		if s.x.places[p].behind == 1 {
+			n++
 		}
 	}
-	return best
+	return float64(max(1, n))
 }
 
 // describe writes down the stretch.
@@ -178,17 +179,6 @@ func (s *solver) describe(r *Result, post posterior) {
 	}
 	s.count(c, post.best, path)
 	r.Place = c
-	for pos := first; pos <= last; pos++ {
-		if p := edges[pos]; p >= 0 {
-			r.names[x.name(p)] = post.chance[p]
-			if q := x.nodes[x.places[p].to].router; q >= 0 {
-				r.names[x.name(q)] = post.chance[q]
-			}
-		}
-	}
-	if first == 0 && x.root >= 0 {
-		r.names[x.name(x.root)] = post.chance[x.root]
-	}
 }
 
 // count fills in how many targets are behind a place, and what they lose. Those

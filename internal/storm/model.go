@@ -57,12 +57,13 @@ type table struct {
 type countKey struct {
 	lost, sent int
 	usual      int // half powers of two above the background rate
+	hit        bool
 }
 
 // table of one target. Most targets have the same counts (none lost), so it
 // is made once for each.
 func (m *model) table(e *Evidence) *table {
-	key := countKey{}
+	key := countKey{hit: e.Hit}
 	key.lost, key.sent = e.counts()
 	key.usual = m.usual(e)
 	t := m.memo[key]
@@ -103,6 +104,10 @@ func (m *model) newTable(key countKey) *table {
 	ground := logAdd(math.Log1p(-m.opt.Own)+clean, lost)
 	t.own = lost - ground
 	for i, g := range m.grid {
+		if key.hit {
+			t.behind[i] -= ground
+			continue
+		}
 		// A target that is hit may have a trouble of its own on top.
 		hit := logAdd(math.Log1p(-m.opt.Own)+t.behind[i], lost) - ground
 		if g.h < 1 {

@@ -80,6 +80,8 @@ func (b *bench) trace(t *testing.T, drain <-chan struct{}, j Job, seen func(repo
 
 func TestTraceSeesThePath(t *testing.T) {
 	b := newBench(t, lab.Config{Targets: 3, Seed: 7})
+	clock := report.HostClock{Synced: true, OffsetUS: new(int64(-84)), ErrorUS: new(int64(12500))}
+	b.tracer.Clock = func() *report.HostClock { return &clock }
 	target := b.net.Target(1)
 	rep := b.trace(t, nil, Job{Target: target.Addr4.String()}, nil)
 	e := &rep.Evidence
@@ -96,6 +98,9 @@ func TestTraceSeesThePath(t *testing.T) {
 	}
 	if e.Target.State != report.Reached || e.Ended != report.EndedComplete || e.Verdict.Class != report.Clean {
 		t.Errorf("got %s, %s, %s; want reached, complete, clean", e.Target.State, e.Ended, e.Verdict.Class)
+	}
+	if diff := cmp.Diff(&clock, e.Clock); diff != "" {
+		t.Errorf("clock (-want +got):\n%s", diff)
 	}
 	if length, known := b.tracer.Memory.Path(target.Addr4); !known || int(length) != target.TTL() {
 		t.Errorf("remembers length %d, want %d", length, target.TTL())

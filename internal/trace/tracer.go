@@ -2,6 +2,7 @@ package trace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -52,6 +53,10 @@ type Job struct {
 	Rounds   int
 	MaxTTL   int
 
+	// Found, unless nil, is told the address that Target resolves to, before
+	// anything is sent or emitted. False: another trace serves the job.
+	Found func(netip.Addr) bool
+
 	// Of a look that is taken before anybody has asked for a report, which
 	// the watchdog does when a ping is missed.
 	Address netip.Addr  // of Target, where that is known already; else it is looked up
@@ -77,6 +82,7 @@ type Tracer struct {
 	Rule     Rule
 	Node     string // name, for the events
 	Now      func() time.Time
+	Clock    func() *report.HostClock // state of the machine's clock, for the events; nil: not asked
 
 	traces   atomic.Uint64
 	settings sync.RWMutex // of Policy and Rule, once traces run
@@ -106,7 +112,9 @@ func (t *Tracer) Check(q Question) error {
 // goroutine. When drain is closed it ends early: a long look at once, a
 // first look within three seconds. It returns why it ended and how many
 // probes have left; when ctx ends, it returns at once, with
-// report.EndedInterrupted and no end event.
+// report.EndedInterrupted and no end event. It says no reason (and 0 probes)
+// where another trace serves the job (Job.Found), or nothing can be sent from
+// this machine at all (probe.ErrUnable): then there is nothing to report.
 func (t *Tracer) Trace(ctx context.Context, drain <-chan struct{}, job Job, emit func(report.Event)) (report.Ended, int) {
 	defer job.Joins.Close()
 	r := &running{Tracer: t, job: t.Fill(job), emit: emit, start: t.Now()}
@@ -117,6 +125,10 @@ func (t *Tracer) Trace(ctx context.Context, drain <-chan struct{}, job Job, emit
 	}
 	if ctx.Err() != nil {
 		return report.EndedInterrupted, 0
+	}
+	// An address of before is told in this trace's events: it stays a trace of its own.
+	if err == nil && found.note == "" && job.Found != nil && !job.Found(found.addr) {
+		return "", 0
 	}
 	// A look-up may have taken a while; times count from what follows.
 	r.start = t.Now()
@@ -201,10 +213,14 @@ func (r *running) begin(found pinned) {
 		target.Known, target.KnownTTL = l.known, int(l.knownLength)
 	}
 	r.machine = newMachine(l, r.start)
-	r.emit(report.Event{
+	start := report.Event{
 		E: report.EventStart, At: r.start, Schema: report.Schema, Node: r.Node,
 		Source: localAddr(found.addr, r.job.Local), Target: target,
-	})
+	}
+	if r.Clock != nil {
+		start.Clock = r.Clock()
+	}
+	r.emit(start)
 	if t := r.Paths; t != nil && found.addr.IsValid() {
 		if p, ok := t.Path(found.addr); ok {
 			r.emit(report.Event{E: report.EventUsual, Path: p})
@@ -354,7 +370,11 @@ func (r *running) run(ctx context.Context, drain <-chan struct{}) (report.Ended,
 	if m.ended == report.EndedFailed {
 		err = fmt.Errorf("no probe could be sent: %w", m.err)
 	}
-	return r.finish(m.ended, err), m.left
+	r.finish(m.ended, err)
+	if m.left == 0 && errors.Is(m.err, probe.ErrUnable) {
+		return "", 0
+	}
+	return m.ended, m.left
 }
 
 func (r *running) finish(why report.Ended, err error) report.Ended {

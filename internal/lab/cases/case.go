@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,8 @@ type Label struct {
 	// From and To are the TTLs between which the fault lies, 0 this machine; To 0: nowhere.
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
+	// Way is the routers up to the far side of the fault, where paths fork: a stretch that names others is another branch.
+	Way []netip.Addr `json:"way,omitempty"`
 	// Enough says that the packets suffice to name the place: a verdict that
 	// names none is wrong then.
 	Enough bool `json:"enough,omitempty"`

@@ -62,24 +62,30 @@ func Groups() []string {
 
 // Draw makes n cases from a seed: the same ones from the same seed.
 func Draw(seed uint64, n int) []Case {
-	parts := 0
-	for _, s := range scenarios {
-		parts += s.parts
-	}
 	out := make([]Case, n)
 	for i := range out {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		k := r.IntN(parts)
-		for _, s := range scenarios {
-			if k -= s.parts; k < 0 {
-				out[i] = draw(r, s.group, s.draw)
-				break
-			}
-		}
+		s := scenarios[pick(r, len(scenarios), func(k int) int { return scenarios[k].parts })]
+		out[i] = draw(r, s.group, s.draw)
 		out[i].Name = fmt.Sprintf("%s-%d-%d", out[i].Group, seed, i)
 		out[i].Requests = request(i)
 	}
 	return out
+}
+
+// pick draws one of n, each as likely as it has parts.
+func pick(r *rand.Rand, n int, parts func(i int) int) int {
+	all := 0
+	for i := range n {
+		all += parts(i)
+	}
+	k := r.IntN(all)
+	for i := range n {
+		if k -= parts(i); k < 0 {
+			return i
+		}
+	}
+	panic("unreachable: the parts add up to all")
 }
 
 func draw(r *rand.Rand, group string, scenario func(*drawing)) Case {

@@ -26,6 +26,24 @@ func Surely(lost, sent int) bool {
 	return 1-less < 0.025
 }
 
+// Held is what a router before the target held back, of what it was asked.
+type Held struct{ Held, Asked int }
+
+// chance is how likely so many answers are held back by no limit of the router's
+// own, where so many probes to the target all came back: that all silent ones
+// fall on the router's. It is 1 for one that is silent throughout, which is not
+// known to be there.
+func (h Held) chance(passed int) float64 {
+	if h.Held >= h.Asked || h.Held < 2 {
+		return 1
+	}
+	p := 1.0
+	for i := range h.Held {
+		p *= float64(h.Asked-i) / float64(h.Asked+passed-i)
+	}
+	return p
+}
+
 // Counts are the truth about the probes to a target, and what a label must
 // know of the trace.
 type Counts struct {
@@ -37,7 +55,7 @@ type Counts struct {
 	Protocol string
 	Known    bool // to have answered before
 	Dark     bool // everything was lost for a while
-	Limits   bool // routers hold answers back, or lost packets of their own
+	Hops     []Held
 	Enough   bool // packets suffice to say where
 	Watched  bool // by the watchdog's pings
 }
@@ -59,11 +77,24 @@ func (l *Label) Decide(c Counts) {
 		// It never answered, and nobody knows that it ever did.
 		l.Class = report.NotProven
 		also(report.RealLoss)
-	case c.Lost == 0:
-		l.Class, l.Innocent = report.Clean, c.Link == 0
-		if c.Limits || c.Link > 0 {
+	case c.Lost == 0 && c.Link == 0:
+		l.Class, l.Innocent = report.Clean, true
+		least, held := 1.0, 0
+		for _, h := range c.Hops {
+			least = min(least, h.chance(c.Sent))
+			if h.Held < h.Asked {
+				held = max(held, h.Held)
+			}
+		}
+		switch {
+		case least < 0.001:
+			l.Class = report.RateLimitOnly
+		case held > 1: // the hops behind may tell more than the target
 			also(report.RateLimitOnly)
 		}
+	case c.Lost == 0:
+		l.Class = report.Clean
+		also(report.RateLimitOnly)
 	case !Surely(c.Lost, c.Sent):
 		l.Class = report.NotProven
 		if c.Watched {

@@ -18,11 +18,24 @@ func (d *drawing) judge(events []report.Event, truth log) {
 		label.Also = append(label.Also, report.NotProven)
 	}
 	c := Counts{Sent: truth.sent, Lost: truth.lost, Held: truth.held, Link: l.lossTo, Length: l.length(), Protocol: d.plan.protocol, Known: d.plan.known,
-		Dark: l.loss == 1 || truth.lost < 5, Enough: d.enough(events, truth), Watched: d.plan.watch != nil}
-	for _, r := range l.routers {
-		c.Limits = c.Limits || r.limit != nil
-	}
+		Dark: l.loss == 1 || truth.lost < 5, Enough: d.enough(events, truth), Watched: d.plan.watch != nil, Hops: Hops(events, l.length())}
 	label.Decide(c)
+}
+
+// Hops counts what the TTLs before a target were asked, and did not answer.
+// Where no line lost anything, that was held back.
+func Hops(events []report.Event, length int) []Held {
+	out := make([]Held, length-1)
+	for _, e := range events {
+		if e.E != report.EventProbe || e.TTL < 1 || e.TTL >= length {
+			continue
+		}
+		out[e.TTL-1].Asked++
+		if e.Kind == report.KindLost {
+			out[e.TTL-1].Held++
+		}
+	}
+	return out
 }
 
 // enough says that the packets suffice to say where: both sides of the link

@@ -40,7 +40,12 @@ func (s *stage) decide(c *cases.Case, began time.Time) {
 		}
 	}
 	limited := s.net.Truth().Count(lab.Window{From: began}, func(r *lab.Record) bool { return r.Fate == lab.Limited || r.Fate == lab.Silent })
-	n.Limits = limited.Probes > 0
+	for ttl := 1; ttl < s.hops; ttl++ {
+		to := func(r *lab.Record) bool { return r.Target == 0 && int(r.TTL) == ttl }
+		asked := s.net.Truth().Count(lab.Window{From: began}, to)
+		held := s.net.Truth().Count(lab.Window{From: began}, func(r *lab.Record) bool { return to(r) && (r.Fate == lab.Limited || r.Fate == lab.Silent) })
+		n.Hops = append(n.Hops, cases.Held{Held: held.Probes, Asked: asked.Probes})
+	}
 	n.Enough = !s.unsure && n.Lost >= 8
 	for _, ttl := range []int{s.link - 1, s.link} {
 		if ttl < 1 || ttl >= s.hops {
@@ -60,7 +65,7 @@ func (s *stage) decide(c *cases.Case, began time.Time) {
 	case report.Recovered:
 		l.Innocent = true
 	}
-	if n.Limits && slices.Contains(l.Also, report.Clean) {
+	if limited.Probes > 0 && slices.Contains(l.Also, report.Clean) {
 		l.Also = append(l.Also, report.RateLimitOnly)
 	}
 	c.Label = l

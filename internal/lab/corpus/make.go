@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -94,12 +95,36 @@ func (s *stage) run(ctx context.Context, number int) (*cases.Case, error) {
 	if pings != nil {
 		events = append(events[:1:1], append([]report.Event{{E: report.EventWatch, MS: 1, Pings: pings}}, events[1:]...)...)
 	}
+	if s.stall[1] > 0 {
+		events = stood(events, s.stall)
+	}
 	id := ulid.MustParse("01KAR1ABTB5H2ZJ0Q4V7W8X9YZ")
+	number += 1000 // those below are of drawn cases
 	id[14], id[15] = byte(number>>8), byte(number)
 	c := &cases.Case{Name: s.name, Group: s.group, Node: report.Node{Name: "lab"}, Events: events,
 		Requests: []report.Request{{ID: id, Accepted: events[0].At.Add(-5 * time.Millisecond), Source: "watchdog"}}}
 	s.decide(c, began)
 	return c, nil
+}
+
+// stood is what a machine that stood still would have written of a trace: no
+// probe while it did, and no answer to what left within the second before, whose
+// deadlines were over when it went on.
+func stood(events []report.Event, stall [2]time.Duration) []report.Event {
+	var out []report.Event
+	for _, e := range events {
+		if e.E == report.EventProbe {
+			switch at := time.Duration(e.MS * 1e6); {
+			case at >= stall[1]:
+			case at >= stall[0]:
+				continue
+			case at >= stall[0]-900*time.Millisecond:
+				e.Kind, e.US, e.Addr, e.MPLS = report.KindLost, nil, netip.Addr{}, nil
+			}
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // remember traces the path while all is well, and gives the tracer a memory

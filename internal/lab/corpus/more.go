@@ -150,3 +150,18 @@ func (b *book) memories() {
 		b.add(recipe{group: "usual-reroute", hops: 9, memory: true, known: true, label: report.PathChanged, moved: 4, truth: "other routers than in memory"})
 	}
 }
+
+// stalls is a machine that stands still in the midst of a trace over a line that
+// loses nothing, with routers that limit their answers in half of them.
+func (b *book) stalls() {
+	for i := range 6 {
+		from := time.Duration(3000+b.IntN(4000)) * time.Millisecond
+		r := recipe{group: "stall", label: report.MeasurementFault, stall: [2]time.Duration{from, from + time.Duration(2500+b.IntN(3000))*time.Millisecond}}
+		r.truth = fmt.Sprintf("the machine stood still from %v to %v", r.stall[0], r.stall[1])
+		r.hops = 7 + b.IntN(5)
+		if i%2 == 1 {
+			r.before = []string{fmt.Sprintf("limit ttl=%d rate=0.5 burst=2", 2+b.IntN(5))}
+		}
+		b.add(r)
+	}
+}

@@ -26,8 +26,9 @@ type recipe struct {
 	packets  int // to the target, at least; 0: 100
 	rounds   int // exactly so many
 	known    bool
-	memory   bool          // path memory from a clean trace before
-	pings    time.Duration // the watchdog's, so long before the trace
+	memory   bool             // path memory from a clean trace before
+	pings    time.Duration    // the watchdog's, so long before the trace
+	stall    [2]time.Duration // since the trace began: nothing leaves, and nobody hears what is answered
 
 	link   int     // where packets are lost
 	share  float64 // of them, 0 to 1
@@ -80,6 +81,7 @@ func recipes(seed uint64) []recipe {
 	b.silence()
 	b.others()
 	b.memories()
+	b.stalls() // last, so that the others are drawn as before
 	return b.all
 }
 
