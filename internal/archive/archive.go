@@ -26,6 +26,9 @@ var (
 // errIrregular is a link, pipe or directory where a file of ours should be.
 var errIrregular = errors.New("is no regular file")
 
+// errNoDir is anything else where a directory of ours should be.
+var errNoDir = errors.New("is no directory")
+
 // infoName is the file that makes a directory an archive.
 const infoName = ".mtrq"
 
@@ -196,7 +199,7 @@ func readDir(root *os.Root, name string) ([]os.DirEntry, error) {
 	if st, err := root.Lstat(name); err != nil {
 		return nil, err
 	} else if !st.IsDir() {
-		return nil, fmt.Errorf("read %s: is no directory", name)
+		return nil, fmt.Errorf("read %s: %w", name, errNoDir)
 	}
 	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {

@@ -113,12 +113,13 @@ func idsOf(entries []Entry) []ulid.ULID {
 	return out
 }
 
-// tree lists the regular files of an archive, without the marks of writers.
+// treeOf lists the regular files of an archive, without marks and locks of
+// writers.
 func treeOf(t testing.TB, dir string) []string {
 	t.Helper()
 	var out []string
 	err := filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), markPrefix) {
+		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), markPrefix) || strings.HasPrefix(d.Name(), lockName) {
 			return err
 		}
 		rel, err := filepath.Rel(dir, p)
@@ -234,7 +235,7 @@ func TestWriteAndRead(t *testing.T) {
 		t.Errorf("loaded report differs:\n%s\n%s", wantJSON, gotJSON)
 	}
 	text, err := a.Text(found)
-	if err != nil || string(text) != report.Text(one) {
+	if err != nil || string(text) != report.Text(one.In(a.Location())) {
 		t.Errorf("text: %v\n%s", err, text)
 	}
 	if err := os.Remove(a.Path(found) + ".txt"); err != nil {

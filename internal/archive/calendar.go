@@ -187,11 +187,16 @@ func countTable(s sources, day Date) DayCount {
 // keepOnly forgets days that were pruned.
 func (c *calendar) keepOnly(days []Date) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	before := len(c.days)
 	for day := range c.days {
 		if !slices.Contains(days, day) {
 			delete(c.days, day)
 		}
+	}
+	pruned := len(c.days) < before
+	c.mu.Unlock()
+	if pruned {
+		c.names.keepOnly(days)
 	}
 }
 

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/mtrq/mtrq/report"
 )
@@ -18,7 +19,8 @@ func decodeReport(data []byte) (*report.Report, error) {
 	return report.Decode(bytes.NewReader(data))
 }
 
-// textOf is the .txt of a report.
-func textOf(r *report.Report) []byte {
-	return []byte(report.Text(r))
+// textOf is the .txt of a report, with times in the archive's zone, as mtrq
+// show has them.
+func textOf(r *report.Report, loc *time.Location) []byte {
+	return []byte(report.Text(r.In(loc)))
 }

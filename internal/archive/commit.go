@@ -36,6 +36,9 @@ func (w *Writer) commit(items []*item) {
 		w.putReports(day, missing)
 		w.addLines(day, missing)
 	}
+	for _, it := range items {
+		w.marks.settle(it)
+	}
 }
 
 // begin leaves out what the index has already, marks the day, and makes its
@@ -140,7 +143,9 @@ func (w *Writer) putHour(hour string, items []*item) error {
 // is. Text of a report that never got there is replaced.
 func (w *Writer) putReport(dir *os.File, hour string, it *item) error {
 	base := path.Base(it.file)
-	if w.tree.hasReport(it.day, it.file) {
+	// Where a damaged zip hides whether it is there, a second copy is better
+	// than none; the one in the directory stands before that in the zip.
+	if has, _ := w.tree.hasReport(it.day, it.file); has {
 		return w.adopt(it)
 	}
 	if _, ok := w.index[it.day].ids[it.report.Evidence.ID]; ok {

@@ -279,7 +279,7 @@ func TestTornIndex(t *testing.T) {
 				if _, err := w.Find(r.Evidence.ID.String()); err != nil {
 					t.Error(err)
 				}
-				if ok, err := w.Has(r.Evidence.ID); !ok || err != nil {
+				if ok, err := w.Archive.Has(r.Evidence.ID); !ok || err != nil {
 					t.Errorf("has: %v, %v", ok, err)
 				}
 			}

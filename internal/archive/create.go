@@ -110,8 +110,7 @@ func writeSynced(root *os.Root, path string, data []byte) error {
 func renameNew(dir *os.File, from, to string) error {
 	fd := int(dir.Fd())
 	err := unix.Renameat2(fd, from, fd, to, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		// Some network file systems know no flags.
+	if flagsUnknown(err) {
 		if err = unix.Linkat(fd, from, fd, to, 0); err == nil {
 			err = unix.Unlinkat(fd, from, 0)
 		}
@@ -120,4 +119,10 @@ func renameNew(dir *os.File, from, to string) error {
 		return fmt.Errorf("rename %s to %s in %s: %w", from, to, dir.Name(), err)
 	}
 	return nil
+}
+
+// flagsUnknown says that a kernel or a file system, such as one of a network,
+// knows no flags of rename; which error that is differs.
+func flagsUnknown(err error) bool {
+	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP)
 }

@@ -1,6 +1,7 @@
 // Package archive keeps reports as plain files by date, each written once:
 //
 //	.mtrq                                              schema and zone, fixed when the archive is made
+//	.lock, .lock-upkeep                                locked by who writes, and by who prunes or makes indexes anew
 //	2026/11/23/14/140532+0800_203.0.113.7_<ULID>.json  a report, by time of acceptance in the archive's zone
 //	2026/11/23/14/140532+0800_203.0.113.7_<ULID>.txt   the same as text
 //	2026/11/23/index.jsonl                             one line a request: the truth for listing
@@ -33,7 +34,8 @@
 //	line of the day                       acknowledged            nothing
 //	last line of an index torn            died while appending    readers skip it; the next append begins a new line
 //	index without a first line            died while making it    readers use what is there; the next append writes it anew
-//	.writer-* that nobody has locked      its writer died         Repair looks at the days in it, then removes it
+//	.writer-* that nobody has locked      its writer died, or     Repair looks at the days in it, then removes it;
+//	                                      owes a report its lines until then Has reads the reports that have no lines
 //	.tmp-.mtrq-*                          died making the archive Repair removes it
 //	.prune-*                              prune died              the next prune removes its lines by target, then it
 //	.pruned-*                             prune died              the next prune removes it

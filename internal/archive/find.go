@@ -144,7 +144,7 @@ func (t *tree) dayWith(day Date, prefix string) ([]Entry, error) {
 	case !noIndex(err):
 		return nil, err
 	}
-	t.eachReport(day, func(file string, n parsedName) {
+	t.readable(day, func(file string, n parsedName) {
 		known := func(e Entry) bool { return e.ID == n.id }
 		if strings.HasPrefix(n.id.String(), prefix) && !slices.ContainsFunc(out, known) {
 			out = append(out, nameEntry(day, file, n, t.loc))
@@ -186,7 +186,7 @@ func (a *Archive) Text(e Entry) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return textOf(r), nil
+	return textOf(r, a.Location()), nil
 }
 
 func (a *Archive) read(e Entry, ending string) ([]byte, error) {

@@ -67,6 +67,9 @@ func fillDisk(t *testing.T, options string) {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 11, 23, 14, 5, 32, 0, time.UTC)
+	if err := w.Write(makeReport(t, at.AddDate(0, 0, -2), 1000, "198.18.0.9")); err != nil { // goes while the disk is full
+		t.Fatal(err)
+	}
 	var reports []*report.Report
 	kept, failed := 0, 0
 	for i := 0; failed < 3; i++ {
@@ -93,6 +96,14 @@ func fillDisk(t *testing.T, options string) {
 		if _, err := w.Load(e); err != nil {
 			t.Error(err)
 		}
+	}
+	for i := range 100 { // a report needs more inodes than one: take what is left
+		if err := os.WriteFile(filepath.Join(fillers, fmt.Sprintf("last%d", i)), nil, 0o600); err != nil {
+			break
+		}
+	}
+	if done, err := w.Prune(t.Context(), Limits{Now: at, Keep: 24 * time.Hour, Force: true}, nil); err != nil || done.Days != 1 {
+		t.Errorf("prune of a full disk: %+v, %v; want one day gone", done, err)
 	}
 	if err := os.RemoveAll(fillers); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 // added since.
 type daySet struct {
 	index indexSet
-	hours map[string]hourSet
+	hours map[string]hourNames
 }
 
 // indexSet are the IDs in a day's index up to offset.
@@ -24,15 +23,8 @@ type indexSet struct {
 	file   os.FileInfo // to tell a file that was put in its place …
 	head   []byte      // … and one that has got the same inode number
 	offset int64       // of the first line not read yet
+	torn   bool        // some line cannot be read, or the last one is not whole
 	ids    map[ulid.ULID]struct{}
-}
-
-// hourSet are the IDs that an hour's directory and its zip named when they
-// had these mtimes.
-type hourSet struct {
-	modified [2]int64 // ns since 1970; 0 where there is none
-	settled  bool     // listed long enough after
-	ids      map[ulid.ULID]struct{}
 }
 
 // racyAge is how old a directory's mtime must be for its listing to be
@@ -40,10 +32,22 @@ type hourSet struct {
 // 1 s on some) leave the same mtime.
 const racyAge = 2 * time.Second
 
+// maxCachedDays bounds the cache: 27,777 IDs a day take 1 MB.
+const maxCachedDays = 16
+
 // Has says whether a request has its report: in an index, or as a file
-// that a crash left without its line. Days near the ID's time are looked
-// at; what was read of them is kept for the next call.
-func (a *Archive) Has(id ulid.ULID) (bool, error) {
+// whose line is still to come. Days near the ID's time are looked at; what
+// was read of them is kept for the next call.
+func (a *Archive) Has(id ulid.ULID) (bool, error) { return a.has(id, "") }
+
+// Has is that of Archive, for those who let a job go when it has its report.
+// What this writer is about to list has none yet. A report that another
+// writer, dead or alive, has left without lines answers all requests that it
+// names, not only the one in its own name.
+func (w *Writer) Has(id ulid.ULID) (bool, error) { return w.Archive.has(id, w.marks.name) }
+
+// has passes over the mark named own, if any.
+func (a *Archive) has(id ulid.ULID, own string) (bool, error) {
 	t, err := a.open()
 	if err != nil {
 		return false, ignoreMissing(err)
@@ -51,65 +55,68 @@ func (a *Archive) Has(id ulid.ULID) (bool, error) {
 	day := DateOf(ulid.Time(id.Time()), t.loc)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, offset := range []int{0, -1, 1, -2, 2} {
-		ok, err := a.dayHas(t, day.Add(offset), id)
-		if ok || err != nil {
-			return ok, err
+	// Names cost: a directory that is being written to has to be listed again
+	// and again. The indexes come first, and mostly suffice.
+	type dayOf struct {
+		day Date
+		*daySet
+	}
+	var unlisted []dayOf
+	var marked touched
+	for _, offset := range nearby {
+		day := day.Add(offset)
+		s, err := a.daySet(t, day)
+		if err != nil {
+			return false, fmt.Errorf("look for report %s: %w", id, err)
 		}
+		if s == nil {
+			continue
+		}
+		if _, ok := s.index.ids[id]; ok {
+			return true, nil
+		}
+		if marked.days == nil {
+			if marked, err = t.touched(own); err != nil {
+				return false, fmt.Errorf("look for report %s: %w", id, err)
+			}
+		}
+		if s.index.file == nil || marked.has(day) {
+			unlisted = append(unlisted, dayOf{day, s})
+		}
+	}
+	var errs []error
+	for _, s := range unlisted {
+		ok, err := s.named(t, s.day, id, own != "")
+		if ok {
+			return true, nil
+		}
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return false, fmt.Errorf("look for report %s: %w", id, err)
 	}
 	return false, nil
 }
 
-func (a *Archive) dayHas(t *tree, day Date, id ulid.ULID) (bool, error) {
+// daySet brings up to date what is known of a day's index; nil for a day
+// that is not there.
+func (a *Archive) daySet(t *tree, day Date) (*daySet, error) {
 	st, err := t.root.Lstat(day.Path())
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !st.IsDir() {
-		return false, nil
-	}
 	if err != nil {
-		return false, fmt.Errorf("look for report %s: %w", id, err)
+		return nil, ignoreMissing(err)
+	}
+	if !st.IsDir() {
+		return nil, nil
 	}
 	s := a.cache[day]
 	if s == nil {
 		if len(a.cache) >= maxCachedDays {
 			clear(a.cache)
 		}
-		s = &daySet{hours: map[string]hourSet{}}
+		s = &daySet{}
 		a.cache[day] = s
 	}
-	if err := s.index.update(t.root, day); err != nil {
-		return false, err
-	}
-	if _, ok := s.index.ids[id]; ok {
-		return true, nil
-	}
-	for _, hour := range hoursOf(t.root, day.Path()) {
-		if s.hour(t, day, hour, id) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// maxCachedDays bounds the cache: 27,777 IDs a day take 1 MB.
-const maxCachedDays = 16
-
-func (s *daySet) hour(t *tree, day Date, hour string, id ulid.ULID) bool {
-	var modified [2]int64
-	settled := true
-	for i, name := range []string{hour, hour + packEnding} {
-		if st, err := t.root.Lstat(day.Path() + "/" + name); err == nil {
-			modified[i] = st.ModTime().UnixNano()
-			settled = settled && time.Since(st.ModTime()) >= racyAge
-		}
-	}
-	known, ok := s.hours[hour]
-	if !ok || known.modified != modified || !known.settled {
-		known = hourSet{modified: modified, settled: settled, ids: map[ulid.ULID]struct{}{}}
-		t.eachReportOf(day.Path(), day, hour, func(_ string, n parsedName) { known.ids[n.id] = struct{}{} })
-		s.hours[hour] = known
-	}
-	_, ok = known.ids[id]
-	return ok
+	return s, s.index.update(t.root, day)
 }
 
 // update reads what was added to a day's index since.
@@ -162,6 +169,8 @@ func (s *indexSet) read(f *os.File, day Date) error {
 		}
 		if id, ok := lineID(line, day); ok {
 			s.ids[id] = struct{}{}
+		} else {
+			s.torn = true
 		}
 		return nil
 	})
@@ -170,6 +179,7 @@ func (s *indexSet) read(f *os.File, day Date) error {
 		return fmt.Errorf("read index of %s: %w", day, err)
 	}
 	s.offset += whole
+	s.torn = s.torn || s.offset < st.Size()
 	return nil
 }
 

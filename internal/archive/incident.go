@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -123,7 +124,7 @@ func (a *Archive) IncidentFile(id ulid.ULID, ending string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, svg := drawIncident(inc, a.IncidentReports(inc))
+	text, svg := drawIncident(inc, a.IncidentReports(inc), t.loc)
 	if ending == IncidentSVG {
 		return svg, nil
 	}
@@ -251,7 +252,9 @@ func incidentsDir(day Date) string { return day.Path() + "/" + incidentsName }
 // incidentPath is where an incident's files are, without ending.
 func incidentPath(day Date, id ulid.ULID) string { return incidentsDir(day) + "/" + id.String() }
 
-// drawIncident is the .txt and the .svg of an incident.
-func drawIncident(inc *report.Incident, reports []*report.Report) (text, svg []byte) {
-	return []byte(report.IncidentText(inc, reports)), report.IncidentSVG(inc, reports)
+// drawIncident is the .txt and the .svg of an incident, with times in the
+// archive's zone.
+func drawIncident(inc *report.Incident, reports []*report.Report, loc *time.Location) (text, svg []byte) {
+	in := report.TicketInput{Incident: inc, Reports: reports}.In(loc)
+	return []byte(report.IncidentText(in.Incident, in.Reports)), report.IncidentSVG(in.Incident, in.Reports)
 }

@@ -86,8 +86,8 @@ func TestWriteIncident(t *testing.T) {
 	base := filepath.Join(dir, "2026/11/23/incidents", inc.ID.String())
 	want := map[string][]byte{
 		IncidentJSON: encoded(t, inc),
-		IncidentText: []byte(report.IncidentText(inc, []*report.Report{rep})),
-		IncidentSVG:  report.IncidentSVG(inc, []*report.Report{rep}),
+		IncidentText: []byte(report.IncidentText(inc.In(w.Location()), []*report.Report{rep.In(w.Location())})),
+		IncidentSVG:  report.IncidentSVG(inc.In(w.Location()), []*report.Report{rep.In(w.Location())}),
 	}
 	for ending, data := range want {
 		if d := cmp.Diff(string(data), string(mustRead(t, base+"."+ending))); d != "" {

@@ -62,7 +62,7 @@ func (w *Writer) drawFiles(inc *report.Incident) ([]*incidentFile, error) {
 	if err := report.EncodeIncident(&buf, inc); err != nil {
 		return nil, err
 	}
-	text, svg := drawIncident(inc, w.IncidentReports(inc))
+	text, svg := drawIncident(inc, w.IncidentReports(inc), w.tree.loc)
 	return []*incidentFile{
 		{ending: IncidentText, data: text},
 		{ending: IncidentSVG, data: svg},

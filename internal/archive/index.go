@@ -57,6 +57,7 @@ func eachLineBack(f *os.File, fn func(line []byte, first bool) error) error {
 		return err
 	}
 	var room []byte
+	var ends []int  // of lines in the block
 	var rest []byte // of the block behind: the end of a line that begins before it
 	torn := true    // what comes after the last line end is
 	for end := st.Size(); end > 0; {
@@ -69,11 +70,16 @@ func eachLineBack(f *os.File, fn func(line []byte, first bool) error) error {
 			return err // shorter than a moment ago: an append that failed was taken back
 		}
 		end = from
-		for {
-			i := bytes.LastIndexByte(buf, '\n')
-			if i < 0 {
+		ends = ends[:0]
+		for i := 0; ; { // forwards, which bytes does many at a time
+			j := bytes.IndexByte(buf[i:], '\n')
+			if j < 0 {
 				break
 			}
+			ends = append(ends, i+j)
+			i += j + 1
+		}
+		for _, i := range slices.Backward(ends) {
 			line := buf[i+1:]
 			buf = buf[:i]
 			if !torn && len(line) < maxLineBytes {

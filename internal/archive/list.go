@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"net/netip"
 	"os"
 	"slices"
@@ -161,9 +160,9 @@ func (q Query) limit(entries []Entry) []Entry {
 // day reads a day's index, or its names where there is none.
 func (t *tree) day(day Date) ([]Entry, error) { return t.dayOf(day, Query{}) }
 
-// dayOf reads what a query selects of a day. Most lines are taken apart only
-// as far as it takes to see that they are too old, or that enough newer ones
-// are known (0.5 µs in place of 2).
+// dayOf reads what a query selects of a day. Of most lines only as much is
+// looked at as it takes to see that they are too old, or that enough newer
+// ones are known.
 func (t *tree) dayOf(day Date, q Query) ([]Entry, error) {
 	path := day.Path() + "/" + indexName
 	f, err := openFile(t.root, path)
@@ -179,10 +178,7 @@ func (t *tree) dayOf(day Date, q Query) ([]Entry, error) {
 		return nil, err
 	}
 	defer f.Close() // only read from
-	n := newest{q: q, since: math.MinInt64}
-	if !q.Since.IsZero() {
-		n.since = q.Since.UnixNano()
-	}
+	n := newNewest(q)
 	err = eachLineBack(f, func(line []byte, first bool) error {
 		if h, ok := parseHeader(line); first && ok {
 			if h.Schema > Schema {
@@ -211,7 +207,7 @@ func noIndex(err error) bool {
 // dayByNames makes entries of what the names of files tell.
 func (t *tree) dayByNames(day Date) []Entry {
 	var out []Entry
-	t.eachReport(day, func(file string, n parsedName) {
+	t.readable(day, func(file string, n parsedName) {
 		out = append(out, nameEntry(day, file, n, t.loc))
 	})
 	return newestFirst(out)
@@ -227,8 +223,14 @@ func nameEntry(day Date, file string, n parsedName, loc *time.Location) Entry {
 }
 
 // eachReport calls fn for each report of a day, by the names of files.
-func (t *tree) eachReport(day Date, fn func(file string, n parsedName)) {
-	t.eachReportIn(day.Path(), day, fn)
+func (t *tree) eachReport(day Date, fn func(file string, n parsedName)) (unreadHours, error) {
+	return t.eachReportIn(day.Path(), day, fn)
+}
+
+// readable is eachReport for those who only read: what cannot be listed is
+// passed over, and verify tells of it.
+func (t *tree) readable(day Date, fn func(file string, n parsedName)) {
+	_, _ = t.eachReport(day, fn)
 }
 
 // month reads one file of a target.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,13 +9,17 @@ import (
 )
 
 // names are the nodes, tags and names of targets that stand in days that
-// were counted. They come from strangers, so there is an end to them.
+// were counted. They come from strangers, so there is an end to them: when
+// the book is full, what stood only in the oldest days makes room.
 type names struct {
 	mu    *sync.Mutex
-	bytes int
-	nodes map[string]Date // the newest day
-	tags  map[string]Date // "key=value"
-	asked map[string]*askedName
+	bytes int // of all names
+	// fullOf is the day that last wanted more room than earlier days had: none
+	// of those is left.
+	fullOf Date
+	nodes  map[string]Date // the newest day
+	tags   map[string]Date // "key=value"
+	asked  map[string]*askedName
 }
 
 // askedName is a name that was asked for and found at addresses.
@@ -24,8 +29,11 @@ type askedName struct {
 }
 
 const (
-	// maxNamesBytes bounds what is kept of names; new ones are left out then.
+	// maxNamesBytes bounds what is kept of names.
 	maxNamesBytes = 4 << 20
+	// namesRoom is how much of that is made free at once, so that not each
+	// new name has to look for the oldest.
+	namesRoom = maxNamesBytes / 8
 	// maxAddrs bounds the addresses of a name; the newest stay.
 	maxAddrs = 8
 	// maxNameLen leaves out what is no name of anything.
@@ -66,12 +74,82 @@ func (n *names) learn(t *table, day Date) {
 	}
 }
 
-func (n *names) room(text string) bool {
-	if text == "" || len(text) > maxNameLen || n.bytes+len(text)+128 > maxNamesBytes {
+// room takes room for a name of a day. Only names of earlier days go for it.
+func (n *names) room(text string, day Date) bool {
+	if text == "" || len(text) > maxNameLen {
 		return false
 	}
-	n.bytes += len(text) + 128
+	size := nameBytes(text)
+	if n.bytes+size > maxNamesBytes {
+		n.makeRoom(day)
+	}
+	if n.bytes+size > maxNamesBytes {
+		return false
+	}
+	n.bytes += size
 	return true
+}
+
+// nameBytes is about what a name takes in memory.
+func nameBytes(text string) int { return len(text) + 128 }
+
+// makeRoom drops the names of the oldest days, all of them before day, until
+// namesRoom is free.
+func (n *names) makeRoom(day Date) {
+	if day.Compare(n.fullOf) <= 0 {
+		return // looked through before: there is nothing older
+	}
+	sizes := map[Date]int{}
+	n.each(func(text string, of Date) {
+		if of.Compare(day) < 0 {
+			sizes[of] += nameBytes(text)
+		}
+	})
+	last, left := Date{}, n.bytes
+	for _, of := range slices.SortedFunc(maps.Keys(sizes), Date.Compare) {
+		if left <= maxNamesBytes-namesRoom {
+			break
+		}
+		last, left = of, left-sizes[of]
+	}
+	n.forget(func(of Date) bool { return of.Compare(last) <= 0 })
+	if left+namesRoom > maxNamesBytes {
+		n.fullOf = day
+	}
+}
+
+// each calls fn for each name and its newest day.
+func (n *names) each(fn func(text string, of Date)) {
+	for _, in := range []map[string]Date{n.nodes, n.tags} {
+		for text, of := range in {
+			fn(text, of)
+		}
+	}
+	for text, known := range n.asked {
+		fn(text, known.day)
+	}
+}
+
+// forget drops the names whose newest day goes.
+func (n *names) forget(goes func(Date) bool) {
+	for _, in := range []map[string]Date{n.nodes, n.tags} {
+		maps.DeleteFunc(in, func(_ string, of Date) bool { return goes(of) })
+	}
+	maps.DeleteFunc(n.asked, func(_ string, known *askedName) bool { return goes(known.day) })
+	n.bytes = 0
+	n.each(func(text string, _ Date) { n.bytes += nameBytes(text) })
+}
+
+// keepOnly forgets the names that stood only in days that were pruned.
+func (n *names) keepOnly(days []Date) {
+	there := map[Date]struct{}{}
+	for _, day := range days {
+		there[day] = struct{}{}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.forget(func(of Date) bool { _, ok := there[of]; return !ok })
+	n.fullOf = Date{}
 }
 
 func (n *names) note(in map[string]Date, text string, day Date) {
@@ -79,7 +157,7 @@ func (n *names) note(in map[string]Date, text string, day Date) {
 		if known.Compare(day) < 0 {
 			in[text] = day
 		}
-	} else if n.room(text) {
+	} else if n.room(text, day) {
 		in[text] = day
 	}
 }
@@ -87,7 +165,7 @@ func (n *names) note(in map[string]Date, text string, day Date) {
 func (n *names) noteAddr(name string, addr netip.Addr, day Date) {
 	known := n.asked[name]
 	if known == nil {
-		if !n.room(name) {
+		if !n.room(name, day) {
 			return
 		}
 		known = &askedName{day: day}

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // packEnding makes the name of an hour's zip from that of its directory.
@@ -99,26 +102,55 @@ func (t *tree) readReport(day Date, file, ending string) ([]byte, error) {
 	return readMember(m)
 }
 
-// hasReport says whether a report is there, in whatever form.
-func (t *tree) hasReport(day Date, file string) bool {
-	if st, err := t.root.Lstat(day.Path() + "/" + file + ".json"); err == nil {
-		return st.Mode().IsRegular()
+// hasReport says whether a report is there, in whatever form. An error is
+// no "no": a zip that is damaged, or cannot be opened now, may well hold it.
+func (t *tree) hasReport(day Date, file string) (bool, error) {
+	st, err := t.root.Lstat(day.Path() + "/" + file + ".json")
+	if err == nil {
+		return st.Mode().IsRegular(), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+		return false, err
 	}
 	p, err := openPack(t.root, day.Path(), file[:2])
 	if err != nil {
-		return false
+		return false, ignoreStrange(err)
 	}
 	defer p.close() // only read from
 	_, ok := p.member(file + ".json")
-	return ok
+	return ok, nil
+}
+
+// lacksReport says whether a report is surely not there.
+func (t *tree) lacksReport(day Date, file string) bool {
+	has, err := t.hasReport(day, file)
+	return !has && err == nil
+}
+
+// lacksText says whether a report's text is surely not there, or empty.
+func (t *tree) lacksText(day Date, file string) bool {
+	p := day.Path() + "/" + file + ".txt"
+	if !t.goneOrEmpty(p) {
+		return false
+	}
+	if !t.gone(p) {
+		return true // it stands before one in the zip
+	}
+	z, err := openPack(t.root, day.Path(), file[:2])
+	if err != nil {
+		return ignoreStrange(err) == nil
+	}
+	defer z.close() // only read from
+	m, ok := z.member(file + ".txt")
+	return !ok || m.UncompressedSize64 == 0
 }
 
 // hoursOf lists the hours of a day's directory, as "14", whether they are
-// directories or zips.
-func hoursOf(root *os.Root, dir string) []string {
+// directories or zips. A day that is not there (any more) has none.
+func hoursOf(root *os.Root, dir string) ([]string, error) {
 	entries, err := readDir(root, dir)
 	if err != nil {
-		return nil // pruned meanwhile
+		return nil, ignoreMissing(err)
 	}
 	var out []string
 	for _, e := range entries {
@@ -128,7 +160,7 @@ func hoursOf(root *os.Root, dir string) []string {
 		}
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	return slices.Compact(out), nil
 }
 
 // isHour says whether a name is that of an hour: 00 to 23.
@@ -136,35 +168,57 @@ func isHour(name string) bool {
 	return len(name) == 2 && name >= "00" && name <= "23" && name[1] >= '0' && name[1] <= '9'
 }
 
-// eachReportIn calls fn for each report in a directory that is, or was, a
-// day's, by the names of files.
-func (t *tree) eachReportIn(dir string, day Date, fn func(file string, n parsedName)) {
-	for _, hour := range hoursOf(t.root, dir) {
-		t.eachReportOf(dir, day, hour, fn)
+// unreadHours are hours of a day, as "14", whose reports could not be listed,
+// with the reason: nobody knows what is in them.
+type unreadHours map[string]error
+
+// err is nil where every hour could be listed.
+func (u unreadHours) err() error {
+	var errs []error
+	for _, hour := range slices.Sorted(maps.Keys(u)) {
+		errs = append(errs, u[hour])
 	}
+	return errors.Join(errs...)
 }
 
-// eachReportOf is eachReportIn of one hour. The directory comes before the
-// zip: reports move from there to here.
-func (t *tree) eachReportOf(dir string, day Date, hour string, fn func(file string, n parsedName)) {
-	seen := map[string]struct{}{}
-	entries, err := readDir(t.root, dir+"/"+hour)
+// eachReportIn calls fn for each report in a directory that is, or was, a
+// day's, by the names of files. An hour that cannot be listed does not hide
+// the others; err is of the day's directory.
+func (t *tree) eachReportIn(dir string, day Date, fn func(file string, n parsedName)) (unread unreadHours, err error) {
+	hours, err := hoursOf(t.root, dir)
 	if err != nil {
-		entries = nil // only a zip, or pruned meanwhile
+		return nil, err
 	}
-	for _, e := range entries {
-		base, ok := strings.CutSuffix(e.Name(), ".json")
-		if !ok || !e.Type().IsRegular() {
-			continue
+	unread = unreadHours{}
+	for _, hour := range hours {
+		err := t.eachNameOf(dir, hour, func(file string) {
+			if n, ok := parseName(day, file); ok {
+				fn(file, n)
+			}
+		})
+		if err != nil {
+			unread[hour] = err
 		}
-		if n, ok := parseName(day, hour+"/"+base); ok {
+	}
+	return unread, nil
+}
+
+// eachNameOf calls fn for each name of an hour that may be a report's, such
+// as "14/140532+0800_…", once. The directory comes before the zip: reports
+// move from there to here. After an error of the one it lists the other. What
+// is not there, or was pruned meanwhile, has no names.
+func (t *tree) eachNameOf(dir, hour string, fn func(file string)) error {
+	seen := map[string]struct{}{}
+	entries, dirErr := readDir(t.root, dir+"/"+hour)
+	for _, e := range entries {
+		if base, ok := strings.CutSuffix(e.Name(), ".json"); ok && e.Type().IsRegular() {
 			seen[hour+"/"+base] = struct{}{}
-			fn(hour+"/"+base, n)
+			fn(hour + "/" + base)
 		}
 	}
 	p, err := openPack(t.root, dir, hour)
 	if err != nil {
-		return // none; one that is damaged is what verify tells of
+		return errors.Join(ignoreStrange(dirErr), ignoreStrange(err))
 	}
 	defer p.close() // only read from
 	for _, m := range p.File {
@@ -172,11 +226,19 @@ func (t *tree) eachReportOf(dir string, day Date, hour string, fn func(file stri
 		if _, twice := seen[file]; !ok || twice || !strings.HasPrefix(file, hour+"/") {
 			continue
 		}
-		if n, ok := parseName(day, file); ok {
-			seen[file] = struct{}{}
-			fn(file, n)
-		}
+		seen[file] = struct{}{}
+		fn(file)
 	}
+	return ignoreStrange(dirErr)
+}
+
+// ignoreStrange makes a directory or zip that is not there, or in whose place
+// something else is, one without reports.
+func ignoreStrange(err error) error {
+	if errors.Is(err, errIrregular) || errors.Is(err, errNoDir) {
+		return nil
+	}
+	return ignoreMissing(err)
 }
 
 // readReports reads reports' JSON, as many at a time as there are
@@ -188,9 +250,9 @@ func (t *tree) readReports(ctx context.Context, day Date, files []string, fn fun
 		byHour[file[:2]] = append(byHour[file[:2]], file)
 	}
 	for _, hour := range slices.Sorted(maps.Keys(byHour)) {
-		p, err := openPack(t.root, day.Path(), hour)
-		if err != nil {
-			p = nil // none, or a damaged one: then so is what is only in it
+		p, packErr := openPack(t.root, day.Path(), hour)
+		if packErr != nil {
+			p = nil
 		}
 		var wg sync.WaitGroup
 		next := make(chan string)
@@ -198,8 +260,10 @@ func (t *tree) readReports(ctx context.Context, day Date, files []string, fn fun
 			wg.Go(func() {
 				for file := range next {
 					data, err := readFile(t.root, day.Path()+"/"+file+".json", maxReportBytes)
-					if errors.Is(err, fs.ErrNotExist) && p != nil {
-						if m, ok := p.member(file + ".json"); ok {
+					if errors.Is(err, fs.ErrNotExist) {
+						if p == nil {
+							err = cmp.Or(ignoreStrange(packErr), err)
+						} else if m, ok := p.member(file + ".json"); ok {
 							data, err = readMember(m)
 						}
 					}

@@ -144,7 +144,7 @@ func (s sources) key(rows []place, by SortKey) func(place) uint64 {
 				return n
 			}
 			return t.asked[row]
-		}, compareTargets)
+		}, CompareTargets)
 	}
 }
 
@@ -178,8 +178,9 @@ func (s sources) ranks(rows []place, col func(*table, uint32) uint32, compare fu
 	return func(p place) uint64 { return rank[p.src][col(s[p.src].t, p.row)] }
 }
 
-// compareTargets puts addresses before names.
-func compareTargets(a, b string) int {
+// CompareTargets orders addresses as numbers, before names, and those in any
+// case by the alphabet.
+func CompareTargets(a, b string) int {
 	x, errX := netip.ParseAddr(a)
 	y, errY := netip.ParseAddr(b)
 	switch {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/sys/unix"
 )
 
 // Limits say what an archive keeps. What is zero limits nothing.
@@ -101,12 +102,12 @@ func (w *Writer) Prune(ctx context.Context, l Limits, tell func(PruneStep)) (Pru
 
 // maintain runs fn while nobody else prunes or reindexes. Writers go on.
 func (w *Writer) maintain(fn func() error) error {
-	dir, err := w.tree.root.Open(".")
+	lock, err := openLock(w.tree.root, upkeepName)
 	if err != nil {
 		return err
 	}
-	defer dir.Close() // only locked; gives the lock back
-	if err := tryLock(dir); err != nil {
+	defer lock.Close() // only locked; gives the lock back
+	if err := tryLock(lock, unix.LOCK_EX); err != nil {
 		return fmt.Errorf("%w: another prune, reindex or verify --repair is at work (%w)", ErrBusy, err)
 	}
 	return fn()

@@ -11,8 +11,8 @@ import (
 )
 
 // PlanPrune is what Prune would do, oldest day first. It fails with
-// ErrTooMuch where more than half of the days would lose their reports,
-// unless that is forced.
+// ErrTooMuch where more than half of the days that have reports would lose
+// them, or of those that have incidents, unless that is forced.
 func (a *Archive) PlanPrune(ctx context.Context, l Limits) ([]PruneStep, error) {
 	t, err := a.open()
 	if err != nil {
@@ -28,34 +28,64 @@ func (a *Archive) PlanPrune(ctx context.Context, l Limits) ([]PruneStep, error) 
 		held[i] = t.holding(day)
 	}
 	steps := l.byAge(days[:l.old(days, held, t.loc)], t.loc)
+	old := slices.Clone(steps)
 	if l.MaxBytes > 0 {
 		if err := t.bySize(ctx, l.MaxBytes, days, steps); err != nil {
 			return nil, err
 		}
 	}
-	with, gone := 0, 0
+	reports, incidents := loss{what: "reports", key: "keep"}, loss{what: "incidents", key: "keep_incidents"}
 	for _, h := range held {
-		if h.reports {
-			with++
-		}
+		reports.with += one(h.reports)
+		incidents.with += one(h.incidents)
 	}
 	var out []PruneStep
 	for i, s := range steps {
 		s.Reports, s.Incidents = s.Reports && held[i].reports, s.Incidents && held[i].incidents
 		s.Compress = s.Compress && !s.Reports && held[i].loose
-		if s.Reports {
-			gone++
-		}
+		reports.gone += one(s.Reports)
+		reports.tooBig += one(s.Reports && !old[i].Reports)
+		incidents.gone += one(s.Incidents)
 		if s.Reports || s.Incidents || s.Compress {
 			out = append(out, s)
 		}
 	}
-	const few = 7 // days: a small archive may shrink by much
-	if gone > few && 2*gone > with && !l.Force {
-		return nil, fmt.Errorf("%w: %d of the %d days that have reports: see whether the clock (%s) and [archive] keep are right, and if they are use --force",
-			ErrTooMuch, gone, with, l.Now.In(t.loc).Format("2006-01-02 15:04"))
+	for _, lost := range []loss{reports, incidents} {
+		if lost.tooMuch() && !l.Force {
+			key := lost.key
+			switch {
+			case lost.tooBig == lost.gone:
+				return nil, fmt.Errorf("%w: %d of the %d days that have %s, to fit into [archive] max_size: see whether that is right, and if it is use --force",
+					ErrTooMuch, lost.gone, lost.with, lost.what)
+			case lost.tooBig > 0:
+				key += " and max_size"
+			}
+			return nil, fmt.Errorf("%w: %d of the %d days that have %s: see whether the clock (%s) and [archive] %s are right, and if they are use --force",
+				ErrTooMuch, lost.gone, lost.with, lost.what, l.Now.In(t.loc).Format("2006-01-02 15:04"), key)
+		}
 	}
 	return out, nil
+}
+
+// loss counts the days that would lose one kind of thing.
+type loss struct {
+	what, key  string // as a person says it; the key that bounds its age
+	with, gone int    // days that have some, and that would lose it
+	tooBig     int    // of those, only to fit into max_size
+}
+
+// tooMuch is what only a wrong clock would ask for; a small archive may
+// shrink by much.
+func (l loss) tooMuch() bool {
+	const few = 7
+	return l.gone > few && 2*l.gone > l.with
+}
+
+func one(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // byAge says of each of the days that may be touched what its age asks for.
@@ -109,26 +139,14 @@ func (t *tree) holding(day Date) holding {
 	return h
 }
 
-// bySize lets the oldest days' reports go until the rest fits. Lines by
-// target count with the day whose index holds the same lines.
+// bySize lets the oldest days' reports go until the rest fits.
 func (t *tree) bySize(ctx context.Context, limit int64, days []Date, steps []PruneStep) error {
-	sizes := make([]int64, len(days))
-	var total int64
-	for i, day := range days {
-		incidents, err := t.onDisk(ctx, incidentsDir(day))
-		if err != nil {
-			return err
-		}
-		all, err := t.onDisk(ctx, day.Path())
-		if err != nil {
-			return err
-		}
-		sizes[i] = all - incidents
-		if st, err := t.root.Lstat(day.Path() + "/" + indexName); err == nil {
-			sizes[i] += st.Size()
-		}
-		total += sizes[i] + incidents
-		if i < len(steps) && steps[i].Reports {
+	sizes, total, err := t.sizes(ctx, days)
+	if err != nil {
+		return err
+	}
+	for i := range steps {
+		if steps[i].Reports {
 			total -= sizes[i]
 		}
 	}
@@ -142,6 +160,44 @@ func (t *tree) bySize(ctx context.Context, limit int64, days []Date, steps []Pru
 		}
 	}
 	return nil
+}
+
+// Size is how many bytes reports, indexes and incidents take on the disk, as
+// Limits.MaxBytes counts them.
+func (a *Archive) Size(ctx context.Context) (int64, error) {
+	t, err := a.open()
+	if err != nil {
+		return 0, ignoreMissing(err)
+	}
+	days, err := a.Days()
+	if err != nil {
+		return 0, err
+	}
+	_, total, err := t.sizes(ctx, days)
+	return total, err
+}
+
+// sizes are what the reports of each day take, and all days with their
+// incidents together. Lines by target count with the day whose index holds the
+// same lines.
+func (t *tree) sizes(ctx context.Context, days []Date) (reports []int64, total int64, err error) {
+	reports = make([]int64, len(days))
+	for i, day := range days {
+		incidents, err := t.onDisk(ctx, incidentsDir(day))
+		if err != nil {
+			return nil, 0, err
+		}
+		all, err := t.onDisk(ctx, day.Path())
+		if err != nil {
+			return nil, 0, err
+		}
+		reports[i] = all - incidents
+		if st, err := t.root.Lstat(day.Path() + "/" + indexName); err == nil {
+			reports[i] += st.Size()
+		}
+		total += reports[i] + incidents
+	}
+	return reports, total, nil
 }
 
 // onDisk is how many bytes the files below a directory take.

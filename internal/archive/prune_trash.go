@@ -88,10 +88,16 @@ func (w *Writer) forget(ctx context.Context, month string, trash []string, done 
 	for _, dir := range trash {
 		day, _, _ := trashOf(dir)
 		gone[day] = struct{}{}
-		w.tree.eachReportIn(dir, day, func(_ string, n parsedName) {
+		unread, err := w.tree.eachReportIn(dir, day, func(_ string, n parsedName) {
 			files[targetDir(n.target)+"/"+month+".jsonl"] = struct{}{}
 			done.Reports++
 		})
+		if err == nil && len(unread) > 0 {
+			err = w.targetsIn(dir+"/"+indexName, month, files)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(files)), forgetAtOnce) {
 		if err := ctx.Err(); err != nil {
@@ -104,6 +110,25 @@ func (w *Writer) forget(ctx context.Context, month string, trash []string, done 
 	return nil
 }
 
+// targetsIn adds the files of the targets that an index in the trash names:
+// a zip that is damaged tells of none.
+func (w *Writer) targetsIn(index, month string, files map[string]struct{}) error {
+	f, err := openFile(w.tree.root, index)
+	if noIndex(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = eachLine(f, func(line []byte) error {
+		if name, ok := targetOfLine(line); ok {
+			files[targetDir(name)+"/"+month+".jsonl"] = struct{}{}
+		}
+		return nil
+	})
+	return errors.Join(err, f.Close())
+}
+
 // forgetIn removes lines of days that are gone from files by target. Of a day
 // that went in parts some reports may still be there, or come late.
 func (w *Writer) forgetIn(files []string, month string, gone map[Date]struct{}) error {
@@ -111,7 +136,7 @@ func (w *Writer) forgetIn(files []string, month string, gone map[Date]struct{}) 
 	parallel(files, func(p string) {
 		all.add(w.filterTarget(p, month, func(e Entry) bool {
 			_, ok := gone[e.Day]
-			return !ok || w.tree.hasReport(e.Day, e.File)
+			return !ok || !w.tree.lacksReport(e.Day, e.File)
 		}))
 	})
 	return all.err()

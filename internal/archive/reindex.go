@@ -13,7 +13,7 @@ import (
 type Reindexed struct {
 	Days    int // looked at
 	Reports int // read
-	Kept    int // lines of reports that cannot be read, taken over as they were
+	Kept    int // lines of reports that cannot be read, or listed, taken over as they were
 	// Rewritten are files that got another content, and with it a new
 	// generation; those that say what they should stay as they are.
 	RewrittenDays    int
@@ -91,35 +91,39 @@ func (w *Writer) reindexDay(ctx context.Context, day Date, done *Reindexed) erro
 		return nil // pruned meanwhile
 	}
 	lines := dayLines{}
-	if err := w.readInto(ctx, day, lines, done); err != nil {
+	if _, err := w.readInto(ctx, day, lines, done); err != nil {
 		return err
 	}
 	return w.exclusive(func() error {
-		if err := w.readInto(ctx, day, lines, done); err != nil {
+		unread, err := w.readInto(ctx, day, lines, done)
+		if err != nil {
 			return err
 		}
-		return w.putDay(day, lines, done)
+		return w.putDay(day, lines, unread, done)
 	})
 }
 
 // readInto adds the lines of reports that are not in lines yet, and drops
-// those of reports that went.
-func (w *Writer) readInto(ctx context.Context, day Date, lines dayLines, done *Reindexed) error {
+// those of reports that went. unread are the hours of which it knows neither.
+func (w *Writer) readInto(ctx context.Context, day Date, lines dayLines, done *Reindexed) (unread unreadHours, err error) {
 	var files []string
 	there := map[string]struct{}{}
-	w.tree.eachReport(day, func(file string, _ parsedName) {
+	unread, err = w.tree.eachReport(day, func(file string, _ parsedName) {
 		there[file] = struct{}{}
 		if _, ok := lines[file]; !ok {
 			files = append(files, file)
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
 	for file := range lines {
-		if _, ok := there[file]; !ok {
+		if _, ok := there[file]; !ok && unread[file[:2]] == nil {
 			delete(lines, file)
 		}
 	}
 	var mu sync.Mutex
-	err := w.tree.readReports(ctx, day, files, func(file string, data []byte, err error) {
+	err = w.tree.readReports(ctx, day, files, func(file string, data []byte, err error) {
 		var entries []Entry
 		if err == nil {
 			if r, e := decodeReport(data); e == nil {
@@ -131,11 +135,11 @@ func (w *Writer) readInto(ctx context.Context, day Date, lines dayLines, done *R
 		done.Reports++
 		lines[file] = entries // nil where nobody can read it
 	})
-	return err
+	return unread, err
 }
 
 // putDay writes the index of a day, unless it says the same already.
-func (w *Writer) putDay(day Date, lines dayLines, done *Reindexed) error {
+func (w *Writer) putDay(day Date, lines dayLines, unread unreadHours, done *Reindexed) error {
 	p := day.Path() + "/" + indexName
 	was, err := w.tree.indexLines(p, func(line []byte) (Entry, bool) { return parseEntry(line, day) })
 	if err != nil {
@@ -145,8 +149,9 @@ func (w *Writer) putDay(day Date, lines dayLines, done *Reindexed) error {
 	for _, es := range lines {
 		entries = append(entries, es...)
 	}
-	for _, e := range was.entries { // a report that nobody can read keeps its lines
-		if es, ok := lines[e.File]; ok && len(es) == 0 {
+	for _, e := range was.entries { // a report that nobody can read, or list, keeps its lines
+		es, listed := lines[e.File]
+		if listed && len(es) == 0 || !listed && unread[e.File[:2]] != nil {
 			entries = append(entries, e)
 			done.Kept++
 		}
@@ -159,7 +164,8 @@ func (w *Writer) putDay(day Date, lines dayLines, done *Reindexed) error {
 	return w.rewrite(p, header{Day: day.String()}, was, entries, "", &done.RewrittenDays)
 }
 
-// rewrite replaces an index by entries, unless it has exactly these lines.
+// rewrite replaces an index by entries, unless it has exactly these lines, and
+// a first one of the right day, or target and month.
 // File of each line gets prefix(day) before it.
 func (w *Writer) rewrite(p string, head header, was oldIndex, entries []Entry, month string, rewritten *int) error {
 	var all []byte
@@ -176,7 +182,8 @@ func (w *Writer) rewrite(p string, head header, was oldIndex, entries []Entry, m
 		}
 		want[string(all[from:len(all)-1])]++
 	}
-	if was.clean && len(was.lines) == len(entries) {
+	head.Schema, head.Generation = was.head.Schema, was.head.Generation
+	if was.clean && was.head == head && len(was.lines) == len(entries) {
 		for _, line := range was.lines {
 			want[line]--
 		}

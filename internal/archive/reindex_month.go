@@ -158,7 +158,7 @@ func (w *Writer) putTargets(ctx context.Context, month string, lines map[string]
 
 // putTarget writes one file of a target. Lines that no day had when it was
 // read stay if their report is there: it came meanwhile, or its line of the
-// day is still to come.
+// day is still to come. So do those of which that cannot be known.
 func (w *Writer) putTarget(month, name string, entries []Entry, rewritten *int) error {
 	p := targetDir(name) + "/" + month + ".jsonl"
 	was, err := w.tree.indexLines(p, func(line []byte) (Entry, bool) { return parseMonthEntry(line, month) })
@@ -170,7 +170,7 @@ func (w *Writer) putTarget(month, name string, entries []Entry, rewritten *int) 
 		known[e.ID] = struct{}{}
 	}
 	for _, e := range was.entries {
-		if _, ok := known[e.ID]; ok || dirName(e.Target, e.Asked) != name || !w.tree.hasReport(e.Day, e.File) {
+		if _, ok := known[e.ID]; ok || dirName(e.Target, e.Asked) != name || w.tree.lacksReport(e.Day, e.File) {
 			continue
 		}
 		known[e.ID] = struct{}{}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -23,6 +25,7 @@ type marks struct {
 	name string
 	file *os.File
 	days map[Date]struct{}
+	owed map[string]struct{} // reports whose last Write failed: "2026/11/23/14/140532+0800_…"
 }
 
 // add notes a day durably before the first file of it.
@@ -48,11 +51,12 @@ func (m *marks) add(day Date) error {
 }
 
 func (m *marks) create() error {
-	f, err := m.root.OpenFile(m.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o644)
+	// Nobody else may lock it: it would pass for that of a living writer.
+	f, err := m.root.OpenFile(m.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
-	if err = tryLock(f); err == nil {
+	if err = tryLock(f, unix.LOCK_EX); err == nil {
 		var d *os.File
 		if d, err = m.root.Open("."); err == nil {
 			err = errors.Join(d.Sync(), d.Close())
@@ -65,12 +69,29 @@ func (m *marks) create() error {
 	return nil
 }
 
-// close removes the file: what its writer began is finished.
-func (m *marks) close() error {
+// settle notes how the write of a report has ended.
+func (m *marks) settle(it *item) {
+	p := it.day.Path() + "/" + it.file
+	if it.err == nil {
+		delete(m.owed, p)
+		return
+	}
+	if m.owed == nil {
+		m.owed = map[string]struct{}{}
+	}
+	m.owed[p] = struct{}{}
+}
+
+// close removes the file when what its writer began is finished. Else it
+// stays, and without its lock it is that of a writer that died.
+func (m *marks) close() (err error) {
 	if m.file == nil {
 		return nil
 	}
-	err := errors.Join(m.root.Remove(m.name), m.file.Close())
+	if len(m.owed) == 0 {
+		err = m.root.Remove(m.name)
+	}
+	err = errors.Join(err, m.file.Close())
 	m.file = nil
 	return err
 }
@@ -117,18 +138,13 @@ func (w *Writer) repairMark(name string) (mended int, err error) {
 		return 0, err
 	}
 	defer f.Close() // only read from; gives the lock back
-	if err := tryLock(f); errors.Is(err, unix.EWOULDBLOCK) {
+	if err := tryLock(f, unix.LOCK_EX); errors.Is(err, unix.EWOULDBLOCK) {
 		return 0, nil
 	} else if err != nil {
 		return 0, err
 	}
-	var days []Date
-	if _, err := eachLine(f, func(line []byte) error {
-		if day, err := ParseDate(string(line)); err == nil {
-			days = append(days, day)
-		}
-		return nil
-	}); err != nil {
+	days, err := readDays(f)
+	if err != nil {
 		return 0, err
 	}
 	var errs []error
@@ -143,6 +159,26 @@ func (w *Writer) repairMark(name string) (mended int, err error) {
 	return mended, w.tree.root.Remove(name)
 }
 
+// markedDays are the days that a mark names.
+func (t *tree) markedDays(name string) ([]Date, error) {
+	f, err := openFile(t.root, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read from
+	return readDays(f)
+}
+
+func readDays(f *os.File) (days []Date, err error) {
+	_, err = eachLine(f, func(line []byte) error {
+		if day, err := ParseDate(string(line)); err == nil {
+			days = append(days, day)
+		}
+		return nil
+	})
+	return days, err
+}
+
 // repairDay adds the lines of reports that have none and removes unfinished
 // files. Nobody writes meanwhile: the archive is locked.
 func (w *Writer) repairDay(day Date) (mended int, err error) {
@@ -153,40 +189,83 @@ func (w *Writer) repairDay(day Date) (mended int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var items []*item
-	w.tree.eachReport(day, func(file string, n parsedName) {
+	files := map[string]struct{}{}
+	unread, err := w.tree.eachReport(day, func(file string, n parsedName) {
 		if _, ok := known.ids[n.id]; !ok {
-			items = append(items, &item{day: day, file: file})
+			files[file] = struct{}{}
 		}
 	})
-	var errs []error
-	for _, it := range items {
-		if err := w.takeIn(it); err != nil {
-			errs = append(errs, err)
+	if err != nil {
+		return 0, err
+	}
+	torn := known.torn
+	if torn {
+		if err := w.lastFiles(day, files); err != nil {
+			return 0, err
 		}
 	}
-	return len(items) - len(errs), errors.Join(errs...)
+	errs := []error{unread.err()}
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		added, err := w.takeIn(&item{day: day, file: file})
+		if added {
+			mended++
+		}
+		errs = append(errs, err)
+	}
+	err = errors.Join(errs...)
+	if torn && err == nil { // else the next repair would read them again
+		err = w.mend(day.Path()+"/"+indexName, header{Day: day.String()}, true)
+	}
+	return mended, err
 }
 
-// takeIn adds the lines of a report that has none.
-func (w *Writer) takeIn(it *item) error {
-	data, err := w.tree.readReport(it.day, it.file, ".json")
+// lastFiles adds the reports that the last batch of lines may have been of:
+// in a torn index the line of a report may be whole, and that of a request
+// that joined it not.
+func (w *Writer) lastFiles(day Date, files map[string]struct{}) error {
+	f, err := openFile(w.tree.root, day.Path()+"/"+indexName)
+	if noIndex(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if it.report, err = decodeReport(data); err != nil {
-		return fmt.Errorf("%s/%s.json is no report: %w", it.day.Path(), it.file, err)
+	enough := errors.New("enough")
+	seen := map[string]struct{}{}
+	err = eachLineBack(f, func(line []byte, _ bool) error {
+		if e, ok := parseEntry(line, day); ok {
+			seen[e.File], files[e.File] = struct{}{}, struct{}{}
+		}
+		if len(seen) == maxBatch {
+			return enough
+		}
+		return nil
+	})
+	if errors.Is(err, enough) {
+		err = nil
 	}
-	if err := w.adopt(it); err != nil {
-		return err
+	return errors.Join(err, f.Close())
+}
+
+// takeIn adds the lines that a report lacks, if any.
+func (w *Writer) takeIn(it *item) (added bool, err error) {
+	data, err := w.tree.readReport(it.day, it.file, ".json")
+	if err != nil {
+		return false, ignoreMissing(err) // pruned meanwhile, or long ago
+	}
+	if it.report, err = decodeReport(data); err != nil {
+		return false, fmt.Errorf("%s/%s.json is no report: %w", it.day.Path(), it.file, err)
+	}
+	if err := w.adopt(it); err != nil || len(it.entries) == 0 {
+		return false, err
 	}
 	// The name may not have reached the disk before its writer died.
 	hour := it.day.Path() + "/" + it.file[:2]
 	if err := errors.Join(w.mkdir(hour), w.syncDir(hour)); err != nil {
-		return err
+		return false, err
 	}
 	w.addLines(it.day, []*item{it})
-	return it.err
+	return it.err == nil, it.err
 }
 
 // removeUnfinished removes the files of a day that never got their name.

@@ -117,7 +117,7 @@ func (a *Archive) targetsWhere(t *tree, match func(text string, addr netip.Addr)
 			hits = append(hits, Hit{Kind: HitTarget, Text: text, Detail: detail, Target: text})
 		}
 	}
-	slices.SortFunc(hits, func(a, b Hit) int { return compareTargets(a.Text, b.Text) })
+	slices.SortFunc(hits, func(a, b Hit) int { return CompareTargets(a.Text, b.Text) })
 	return hits
 }
 

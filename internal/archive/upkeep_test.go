@@ -204,6 +204,15 @@ func TestPruneWrongClock(t *testing.T) {
 	if d := cmp.Diff(before, treeOf(t, dir)); d != "" {
 		t.Errorf("it took something all the same\n%s", d)
 	}
+	l.Keep, l.KeepIncidents = 0, 400*dayLong
+	if plan, err := w.PlanPrune(t.Context(), l); !errors.Is(err, ErrTooMuch) || !strings.Contains(err.Error(), "keep_incidents") {
+		t.Errorf("of incidents alone: %d steps, %v; want %v", len(plan), err, ErrTooMuch)
+	}
+	l.Force = true
+	if plan, err := w.PlanPrune(t.Context(), l); err != nil || len(plan) != 9 {
+		t.Errorf("of incidents, forced: %d steps, %v; want 9 of 10 days", len(plan), err)
+	}
+	l = Limits{Keep: 400 * dayLong}
 	l.Now = noon.AddDate(-3, 0, 0) // a clock behind: all days lie ahead
 	if plan, err := w.PlanPrune(t.Context(), l); err != nil || len(plan) > 0 {
 		t.Errorf("got %v, %v; want nothing", plan, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"maps"
 	"os"
@@ -23,7 +24,7 @@ const (
 	Newer        FindingKind = "newer"       // written by a newer mtrq; not checked
 	Doubled      FindingKind = "doubled"     // a request that two reports name; Mend leaves it
 	Misnamed     FindingKind = "misnamed"    // a report whose name does not fit what it holds
-	NoText       FindingKind = "no text"     // a report without its .txt
+	NoText       FindingKind = "no text"     // a report or incident without its .txt, an incident without its .svg
 	NotListed    FindingKind = "not listed"  // a request without its line of the day
 	NotByTarget  FindingKind = "no target"   // a request without its line by target
 	WrongLine    FindingKind = "wrong line"  // a second line, or one that does not say what its report does
@@ -42,9 +43,10 @@ type Finding struct {
 	Path   string      `json:"path"` // below the archive
 	Detail string      `json:"detail,omitempty"`
 
-	day   Date   // to reindex; zero: none
-	month string // "2026-11", the same of targets
-	file  string // of a report, below its day
+	day      Date      // to reindex; zero: none
+	month    string    // "2026-11", the same of targets
+	file     string    // of a report, below its day
+	incident ulid.ULID // whose text is to be made again
 }
 
 // Verified counts what Verify has looked at.
@@ -65,22 +67,27 @@ type verifier struct {
 	since Date
 	done  Verified
 
+	seed     maphash.Seed
 	lock     *os.File
 	requests map[ulid.ULID]kept // of the month that is being checked
 	last     []map[ulid.ULID]kept
 }
 
-// kept is where a request's report lies, and under which target.
+// kept is where a request's report lies, under which target, and what its
+// lines must say.
 type kept struct {
 	day    Date
 	file   string
 	target string // a dirName
+	line   uint64 // the sum of a line
+	mean   uint64 // the same of one with the mean as its only RTT
 }
 
 // Verify reads every report of the days from since on (zero: all) and checks
-// that it can be read and has the right name, and that each of its requests
-// is named in no other report and has exactly one line of the day and one by
-// target; and that there is no line, and nothing else, that has no business
+// that it can be read, has the right name and a text, and that each of its
+// requests is named in no other report and has exactly one line of the day and
+// one by target, which say what a reader would read of one that is written
+// now; and that there is no line, and nothing else, that has no business
 // there. Reports in zips are held to their checksums. tell gets each
 // finding. Writers may be at work meanwhile: what they have not finished is
 // no finding.
@@ -89,12 +96,12 @@ func (a *Archive) Verify(ctx context.Context, since Date, tell func(Finding)) (V
 	if err != nil {
 		return Verified{}, ignoreMissing(err)
 	}
-	v := &verifier{a: a, t: t, since: since}
+	v := &verifier{a: a, t: t, since: since, seed: maphash.MakeSeed()}
 	v.tell = func(f Finding) { v.done.Findings++; tell(f) }
-	if v.lock, err = openFile(t.root, infoName); err != nil {
+	if err := v.openLock(); err != nil {
 		return Verified{}, fmt.Errorf("verify archive %s: %w", a.dir, err)
 	}
-	defer v.lock.Close() // only locked
+	defer func() { v.lock.Close() }() // only locked; nil is fine
 	if err := v.all(ctx); err != nil {
 		return v.done, fmt.Errorf("verify archive %s: %w", a.dir, err)
 	}
@@ -139,6 +146,9 @@ func (v *verifier) all(ctx context.Context) error {
 	return nil
 }
 
+// mountName is what mkfs leaves in an archive that is a file system of its own.
+const mountName = "lost+found"
+
 // top looks at the archive's own directory.
 func (v *verifier) top() error {
 	entries, err := readDir(v.t.root, ".")
@@ -149,7 +159,7 @@ func (v *verifier) top() error {
 		name := e.Name()
 		_, _, isTrash := trashOf(name)
 		switch {
-		case name == infoName, name == "target" && e.IsDir(), e.IsDir() && len(name) == 4 && strings.Trim(name, "0123456789") == "":
+		case name == infoName, name == lockName, name == upkeepName, name == "target" && e.IsDir(), name == mountName && e.IsDir(), e.IsDir() && len(name) == 4 && strings.Trim(name, "0123456789") == "":
 		case strings.HasPrefix(name, markPrefix):
 			if v.died(name) {
 				v.tell(Finding{Kind: DeadWriter, Path: name, Detail: "its writer died: reports of its days may be without lines"})
@@ -178,38 +188,41 @@ func (v *verifier) died(name string) bool {
 	}
 	defer f.Close() // only locked
 	st, err := f.Stat()
-	return err == nil && time.Since(st.ModTime()) > time.Minute && unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil
+	return err == nil && time.Since(st.ModTime()) > time.Minute && tryLock(f, unix.LOCK_SH) == nil
 }
 
 // quiet says whether nobody prunes or reindexes now.
 func (v *verifier) quiet() bool {
-	dir, err := v.t.root.Open(".")
+	f, err := openFile(v.t.root, upkeepName)
 	if err != nil {
-		return false
+		return errors.Is(err, fs.ErrNotExist) // nobody ever did
 	}
-	defer dir.Close() // only locked
-	return unix.Flock(int(dir.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil
+	defer f.Close() // only locked
+	return tryLock(f, unix.LOCK_SH) == nil
+}
+
+// openLock opens what a writer locks. There is none in a copy that nobody
+// has written to.
+func (v *verifier) openLock() (err error) {
+	v.lock, err = openFile(v.t.root, lockName)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: only the archive's owner can keep writers still meanwhile: verify as that user, or as root", err)
+	}
+	return ignoreMissing(err)
 }
 
 // still runs fn while no writer is at work: whoever has a report by then has
 // its lines.
-func (v *verifier) still(fn func() error) (err error) {
-	deadline := time.Now().Add(lockWait)
-	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
-		err := unix.Flock(int(v.lock.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-		if err == nil {
-			break
+func (v *verifier) still(fn func() error) error {
+	if v.lock == nil { // a writer may have come since
+		if err := v.openLock(); err != nil {
+			return err
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("lock %s: %w", infoName, err)
+		if v.lock == nil {
+			return fn()
 		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("lock %s: %w: another process has held it for %v", infoName, ErrBusy, lockWait)
-		}
-		time.Sleep(wait) // flock tells nobody when it becomes free without blocking for ever
 	}
-	defer func() { err = errors.Join(err, unix.Flock(int(v.lock.Fd()), unix.LOCK_UN)) }()
-	return fn()
+	return whileLocked(v.lock, unix.LOCK_SH, fn)
 }
 
 // targetFiles lists the files by target of each month.
@@ -238,4 +251,10 @@ func (t *tree) targetFiles() map[string][]string {
 func (t *tree) gone(name string) bool {
 	_, err := t.root.Lstat(name)
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// goneOrEmpty says whether a file is not there, or has nothing in it.
+func (t *tree) goneOrEmpty(name string) bool {
+	st, err := t.root.Lstat(name)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && st.Mode().IsRegular() && st.Size() == 0
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"path"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -19,14 +19,16 @@ import (
 func (v *verifier) day(ctx context.Context, day Date) error {
 	suspicious := v.names(day)
 	var files []string
-	v.t.eachReport(day, func(file string, _ parsedName) { files = append(files, file) })
+	// Hours that cannot be listed were told of by names.
+	if _, err := v.t.eachReport(day, func(file string, _ parsedName) { files = append(files, file) }); err != nil {
+		return err
+	}
 	slices.Sort(files)
 	reports, err := v.read(ctx, day, files)
 	if err != nil {
 		return err
 	}
 	requests := map[ulid.ULID]kept{}
-	want := map[ulid.ULID]Entry{}
 	unread := map[string]bool{}
 	for _, file := range files {
 		r, ok := reports[file]
@@ -47,13 +49,13 @@ func (v *verifier) day(ctx context.Context, day Date) error {
 		if r.name != p {
 			v.tell(Finding{Kind: Misnamed, Path: p, Detail: "should be " + r.name, day: day, file: file})
 		}
-		for _, e := range r.entries {
+		for _, q := range r.requests {
 			v.done.Requests++
-			if was, ok := v.known(e.ID, requests); ok {
-				v.tell(Finding{Kind: Doubled, Path: p, Detail: fmt.Sprintf("request %s is also in %s/%s.json", e.ID, was.day.Path(), was.file)})
+			if was, ok := v.known(q.id, requests); ok {
+				v.tell(Finding{Kind: Doubled, Path: p, Detail: fmt.Sprintf("request %s is also in %s/%s.json", q.id, was.day.Path(), was.file)})
 				continue
 			}
-			requests[e.ID], want[e.ID] = kept{day, file, dirName(e.Target, e.Asked)}, e
+			requests[q.id] = q.kept
 		}
 	}
 	for id, k := range requests {
@@ -74,7 +76,7 @@ func (v *verifier) day(ctx context.Context, day Date) error {
 	if err != nil {
 		return err
 	}
-	v.index(day, index, want, unread)
+	v.index(day, index, requests, unread)
 	for _, f := range suspicious { // what is still so now that no writer was at work
 		if !v.t.gone(f.Path) && v.stillAlone(f) {
 			v.tell(f)
@@ -86,9 +88,14 @@ func (v *verifier) day(ctx context.Context, day Date) error {
 
 // reading is what is needed of a report that was read.
 type reading struct {
-	entries []Entry
-	name    string // that it should have, below the archive
-	err     error
+	requests []request
+	name     string // that it should have, below the archive
+	err      error
+}
+
+type request struct {
+	id ulid.ULID
+	kept
 }
 
 // read reads reports of a day.
@@ -98,7 +105,7 @@ func (v *verifier) read(ctx context.Context, day Date, files []string) (map[stri
 	err := v.t.readReports(ctx, day, files, func(file string, data []byte, err error) {
 		r := reading{err: err}
 		if err == nil {
-			r.take(data, day, file, v.t.loc)
+			v.take(&r, data, day, file)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -107,16 +114,45 @@ func (v *verifier) read(ctx context.Context, day Date, files []string) (map[stri
 	return out, err
 }
 
-func (r *reading) take(data []byte, day Date, file string, loc *time.Location) {
+func (v *verifier) take(r *reading, data []byte, day Date, file string) {
 	rep, err := decodeReport(data)
 	if err != nil {
 		r.err = err
 		return
 	}
 	ev := &rep.Evidence
-	at := ev.Times.Accepted.In(loc)
-	r.name = DateOf(at, loc).Path() + "/" + fileName(at, dirName(ev.Target.Address, ev.Target.Asked), ev.ID) + ".json"
-	r.entries = entriesOf(rep, day, file, loc)
+	at := ev.Times.Accepted.In(v.t.loc)
+	r.name = DateOf(at, v.t.loc).Path() + "/" + fileName(at, dirName(ev.Target.Address, ev.Target.Asked), ev.ID) + ".json"
+	for _, e := range entriesOf(rep, day, file, v.t.loc) {
+		k := kept{day: day, file: file, target: dirName(e.Target, e.Asked), line: v.sum(e)}
+		e.MinUS, e.MedianUS, e.MaxUS = nil, nil, nil
+		k.mean = v.sum(e)
+		r.requests = append(r.requests, request{e.ID, k})
+	}
+}
+
+// sum is a sum of what a line says to who reads it: of the line as it would
+// be written now, so that no field is forgotten, and none counts that another
+// mtrq has added.
+func (v *verifier) sum(e Entry) uint64 {
+	e.sane()
+	line, err := appendLine(nil, e, "")
+	if err != nil {
+		return 0 // of a time that no line can hold
+	}
+	return maphash.Bytes(v.seed, line)
+}
+
+// says whether a line says what it must. Older mtrqs wrote the mean alone.
+func (v *verifier) says(e Entry, k kept) bool {
+	sum := v.sum(e)
+	return e.Day == k.day && (sum == k.line || sum == k.mean)
+}
+
+// hasReport says whether a report is surely there.
+func (v *verifier) hasReport(day Date, file string) bool {
+	has, err := v.t.hasReport(day, file)
+	return has && err == nil
 }
 
 // known finds a request among this day's, this month's, and those of the
@@ -137,7 +173,7 @@ func (v *verifier) known(id ulid.ULID, today map[ulid.ULID]kept) (kept, bool) {
 }
 
 // index holds a day's lines to its reports.
-func (v *verifier) index(day Date, index oldIndex, want map[ulid.ULID]Entry, unread map[string]bool) {
+func (v *verifier) index(day Date, index oldIndex, want map[ulid.ULID]kept, unread map[string]bool) {
 	p := day.Path() + "/" + indexName
 	found := func(kind FindingKind, format string, args ...any) {
 		v.tell(Finding{Kind: kind, Path: p, Detail: fmt.Sprintf(format, args...), day: day})
@@ -145,8 +181,8 @@ func (v *verifier) index(day Date, index oldIndex, want map[ulid.ULID]Entry, unr
 	if index.there && !index.clean {
 		found(DamagedIndex, "no first line, lines that cannot be read, or a torn last line")
 	}
-	if index.head.Day != "" && index.head.Day != day.String() {
-		found(DamagedIndex, "it is the index of %s", index.head.Day)
+	if index.head.Schema > 0 && index.head.Day != day.String() {
+		found(DamagedIndex, "its first line is of day %q", index.head.Day)
 	}
 	seen := map[ulid.ULID]struct{}{}
 	for _, e := range index.entries {
@@ -155,26 +191,19 @@ func (v *verifier) index(day Date, index oldIndex, want map[ulid.ULID]Entry, unr
 			continue
 		}
 		seen[e.ID] = struct{}{}
-		w, ok := want[e.ID]
+		k, ok := want[e.ID]
 		switch {
-		case ok && !sameRequest(w, e):
+		case ok && !v.says(e, k):
 			found(WrongLine, "the line of %s does not say what its report does", e.ID)
-		case !ok && !unread[e.File] && !v.t.hasReport(day, e.File):
+		case !ok && !unread[e.File] && v.t.lacksReport(day, e.File):
 			found(Dangling, "request %s: there is no %s.json", e.ID, e.File)
 		}
 	}
-	for id, e := range want {
-		if _, ok := seen[id]; !ok && v.t.hasReport(day, e.File) { // else it was pruned meanwhile
-			found(NotListed, "request %s of %s.json has no line", id, e.File)
+	for id, k := range want {
+		if _, ok := seen[id]; !ok && v.hasReport(day, k.file) { // else it was pruned meanwhile
+			found(NotListed, "request %s of %s.json has no line", id, k.file)
 		}
 	}
-}
-
-// sameRequest compares what every version of mtrq has written.
-func sameRequest(a, b Entry) bool {
-	same := func(x, y *int) bool { return x == nil && y == nil || x != nil && y != nil && *x == *y }
-	return a.File == b.File && a.Day == b.Day && a.At.Equal(b.At) && a.Target == b.Target && a.Asked == b.Asked && a.Node == b.Node &&
-		a.Source == b.Source && a.Ended == b.Ended && same(a.Lost, b.Lost) && same(a.Sent, b.Sent)
 }
 
 // names looks at the names in a day's directory. What may only be
@@ -194,7 +223,7 @@ func (v *verifier) names(day Date) (suspicious []Finding) {
 			}
 		case e.Name() == incidentsName && e.IsDir():
 		case isHour(hour) && isPack && e.Type().IsRegular():
-			v.pack(day, hour)
+			suspicious = append(suspicious, v.pack(day, hour)...)
 		case isHour(hour) && !isPack && e.IsDir():
 			suspicious = append(suspicious, v.hour(day, hour)...)
 		case strings.HasPrefix(e.Name(), tmpPrefix):
@@ -210,7 +239,10 @@ func (v *verifier) names(day Date) (suspicious []Finding) {
 func (v *verifier) hour(day Date, hour string) (suspicious []Finding) {
 	entries, err := readDir(v.t.root, day.Path()+"/"+hour)
 	if err != nil {
-		return nil // pruned meanwhile
+		if ignoreStrange(err) != nil { // else pruned meanwhile
+			v.tell(Finding{Kind: Unreadable, Path: day.Path() + "/" + hour, Detail: err.Error()})
+		}
+		return nil
 	}
 	for _, e := range entries {
 		p := day.Path() + "/" + hour + "/" + e.Name()
@@ -222,10 +254,10 @@ func (v *verifier) hour(day Date, hour string) (suspicious []Finding) {
 			suspicious = append(suspicious, Finding{Kind: Leftover, Path: p, Detail: "never finished"})
 		case !ours || !e.Type().IsRegular() || ending != ".json" && ending != ".txt":
 			v.tell(Finding{Kind: Strange, Path: p})
-		case ending == ".txt" && !v.t.hasReport(day, file):
+		case ending == ".txt" && v.t.lacksReport(day, file):
 			suspicious = append(suspicious, Finding{Kind: Leftover, Path: p, Detail: "the text of a report that never got there", day: day, file: file})
-		case ending == ".json" && v.t.gone(day.Path()+"/"+file+".txt"):
-			suspicious = append(suspicious, Finding{Kind: NoText, Path: p, day: day, file: file})
+		case ending == ".json" && v.t.lacksText(day, file):
+			suspicious = append(suspicious, Finding{Kind: NoText, Path: p, Detail: "its .txt is gone or empty", day: day, file: file})
 		}
 	}
 	return suspicious
@@ -235,28 +267,35 @@ func (v *verifier) hour(day Date, hour string) (suspicious []Finding) {
 func (v *verifier) stillAlone(f Finding) bool {
 	switch {
 	case f.Kind == NoText:
-		return v.t.gone(f.day.Path() + "/" + f.file + ".txt")
+		return v.t.lacksText(f.day, f.file)
 	case f.file != "":
-		return !v.t.hasReport(f.day, f.file)
+		return v.t.lacksReport(f.day, f.file)
 	}
 	return v.quiet() // a prune or a reindex has such files while it works
 }
 
 // pack reads every member of a zip, so that each is held to its checksum.
 // Those that are reports are read again as such.
-func (v *verifier) pack(day Date, hour string) {
+func (v *verifier) pack(day Date, hour string) (suspicious []Finding) {
 	name := day.Path() + "/" + hour + packEnding
 	p, err := openPack(v.t.root, day.Path(), hour)
 	if err != nil {
 		if !v.t.gone(name) {
 			v.tell(Finding{Kind: Unreadable, Path: name, Detail: err.Error()})
 		}
-		return
+		return nil
 	}
 	defer p.close() // only read from
+	texts := map[string]bool{}
+	for _, m := range p.File {
+		if file, ok := strings.CutSuffix(m.Name, ".txt"); ok && m.UncompressedSize64 > 0 {
+			texts[file] = true
+		}
+	}
 	for _, m := range p.File {
 		ending := path.Ext(m.Name)
-		if _, ok := parseName(day, strings.TrimSuffix(m.Name, ending)); !ok || ending != ".json" && ending != ".txt" {
+		file := strings.TrimSuffix(m.Name, ending)
+		if _, ok := parseName(day, file); !ok || ending != ".json" && ending != ".txt" {
 			v.tell(Finding{Kind: Strange, Path: name, Detail: fmt.Sprintf("it holds %q", m.Name)})
 			continue
 		}
@@ -264,6 +303,9 @@ func (v *verifier) pack(day Date, hour string) {
 			if _, err := readMember(m); err != nil {
 				v.tell(Finding{Kind: Unreadable, Path: name, Detail: err.Error()})
 			}
+		} else if !texts[file] && v.t.gone(day.Path()+"/"+m.Name) { // else hour tells
+			suspicious = append(suspicious, Finding{Kind: NoText, Path: name, Detail: fmt.Sprintf("the .txt of %s is gone or empty", m.Name), day: day, file: file})
 		}
 	}
+	return suspicious
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 )
@@ -29,7 +30,11 @@ func (w *Writer) Mend(ctx context.Context, findings []Finding) (tried int, err e
 					days[f.day], days[to] = struct{}{}, struct{}{}
 				}
 			case NoText:
-				errs = append(errs, w.writeText(f))
+				if f.file != "" {
+					errs = append(errs, w.writeText(f))
+				} else {
+					errs = append(errs, w.drawAgain(f))
+				}
 			case Leftover:
 				errs = append(errs, w.removeLeftover(f))
 			case DeadWriter:
@@ -81,7 +86,9 @@ func (w *Writer) nameRight(f Finding) (Date, error) {
 	at := r.Evidence.Times.Accepted.In(w.tree.loc)
 	day, file := DateOf(at, w.tree.loc), fileName(at, dirName(r.Evidence.Target.Address, r.Evidence.Target.Asked), r.Evidence.ID)
 	return day, w.exclusive(func() error {
-		if w.tree.hasReport(day, file) {
+		if has, err := w.tree.hasReport(day, file); err != nil {
+			return err
+		} else if has {
 			return fmt.Errorf("%s: %w: %s/%s.json", f.Path, ErrExists, day.Path(), file)
 		}
 		from, to := f.day.Path()+"/"+f.file, day.Path()+"/"+file
@@ -101,7 +108,8 @@ func (w *Writer) nameRight(f Finding) (Date, error) {
 	})
 }
 
-// writeText makes a report's text again.
+// writeText makes a report's text again. That of a report in a zip comes
+// beside it, with the JSON, and into it with the next prune.
 func (w *Writer) writeText(f Finding) error {
 	data, err := w.tree.readReport(f.day, f.file, ".json")
 	if err != nil {
@@ -112,18 +120,42 @@ func (w *Writer) writeText(f Finding) error {
 		return nil // which is a finding of its own
 	}
 	return w.exclusive(func() error {
-		p := f.day.Path() + "/" + f.file + ".txt"
-		if !w.tree.gone(p) || w.tree.gone(f.day.Path()+"/"+f.file+".json") {
+		p := f.day.Path() + "/" + f.file
+		if !w.tree.lacksText(f.day, f.file) || w.tree.lacksReport(f.day, f.file) {
 			return nil
 		}
-		return w.replace(p, textOf(r))
+		if err := errors.Join(w.mkdir(path.Dir(p)), w.replace(p+".txt", textOf(r, w.tree.loc))); err != nil || !w.tree.gone(p+".json") {
+			return err
+		}
+		return w.replace(p+".json", data)
+	})
+}
+
+// drawAgain makes an incident's text and picture again, whichever is gone.
+func (w *Writer) drawAgain(f Finding) error {
+	p := incidentPath(f.day, f.incident)
+	inc, err := w.tree.incident(f.day, f.incident)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	text, svg := drawIncident(inc, w.IncidentReports(inc), w.tree.loc)
+	return w.exclusive(func() error {
+		for ending, data := range map[string][]byte{IncidentText: text, IncidentSVG: svg} {
+			if w.tree.gone(p+"."+IncidentJSON) || !w.tree.goneOrEmpty(p+"."+ending) {
+				continue
+			}
+			if err := w.replace(p+"."+ending, data); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 // removeLeftover removes what was never finished.
 func (w *Writer) removeLeftover(f Finding) error {
 	return w.exclusive(func() error {
-		if f.file != "" && (!strings.HasSuffix(f.Path, ".txt") || w.tree.hasReport(f.day, f.file)) {
+		if f.file != "" && (!strings.HasSuffix(f.Path, ".txt") || !w.tree.lacksReport(f.day, f.file)) {
 			return nil
 		}
 		if err := w.tree.root.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {

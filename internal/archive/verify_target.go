@@ -26,7 +26,7 @@ func (v *verifier) month(ctx context.Context, month string, files []string) erro
 		v.done.Targets++
 	}
 	for id, k := range v.requests {
-		if _, ok := seen[id]; !ok && v.t.hasReport(k.day, k.file) {
+		if _, ok := seen[id]; !ok && v.hasReport(k.day, k.file) {
 			v.tell(Finding{Kind: NotByTarget, Path: targetDir(k.target) + "/" + month + ".jsonl",
 				Detail: fmt.Sprintf("request %s of %s/%s.json has no line", id, k.day.Path(), k.file), month: month})
 		}
@@ -55,8 +55,9 @@ func (v *verifier) target(month, p string, seen map[ulid.ULID]string) error {
 		found(DamagedIndex, "no first line, lines that cannot be read, or a torn last line")
 	}
 	name := path.Base(path.Dir(p))
-	if index.head.Month != "" && (index.head.Month != month || dirNameOf(index.head.Target) != name) {
-		found(DamagedIndex, "it is the index of %s in %s", index.head.Target, index.head.Month)
+	// Of a name it holds that of the directory, which a long one is cut to.
+	if of := index.head.Target; index.head.Schema > 0 && (index.head.Month != month || of != name && dirNameOf(of) != name) {
+		found(DamagedIndex, "its first line is of %q in %q", of, index.head.Month)
 	}
 	if path.Dir(p) != targetDir(name) {
 		v.tell(Finding{Kind: Strange, Path: p, Detail: "should be in " + targetDir(name)})
@@ -72,9 +73,9 @@ func (v *verifier) target(month, p string, seen map[ulid.ULID]string) error {
 			found(WrongLine, "request %s has a second line", e.ID)
 		case dirName(e.Target, e.Asked) != name:
 			found(WrongLine, "request %s is of %s", e.ID, e.Asked)
-		case ok && (k.day != e.Day || k.file != e.File):
-			found(WrongLine, "the line of %s does not say where its report is", e.ID)
-		case !ok && !v.t.hasReport(e.Day, e.File):
+		case ok && !v.says(e, k):
+			found(WrongLine, "the line of %s does not say what its report does", e.ID)
+		case !ok && v.t.lacksReport(e.Day, e.File):
 			found(Dangling, "request %s: there is no %s/%s.json", e.ID, e.Day.Path(), e.File)
 			continue
 		}
@@ -103,6 +104,11 @@ func (v *verifier) incidents(day Date) {
 		default:
 			if of := DateOf(inc.Times.Opened, v.t.loc); of != day {
 				v.tell(Finding{Kind: Misplaced, Path: p, Detail: "it opened on " + of.String()})
+			}
+			for _, ending := range []string{IncidentText, IncidentSVG} {
+				if v.t.goneOrEmpty(incidentPath(day, id)+"."+ending) && !v.t.gone(p) { // else it was pruned meanwhile
+					v.tell(Finding{Kind: NoText, Path: p, Detail: "its ." + ending + " is gone or empty", day: day, incident: id})
+				}
 			}
 		}
 	}

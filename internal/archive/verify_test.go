@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mtrq/mtrq/report"
 )
 
 // damage is one thing that goes wrong in an archive: what verify must say of
@@ -33,6 +37,22 @@ func firstReport(t *testing.T, dir string) string {
 		t.Fatal(list, err)
 	}
 	return strings.TrimSuffix(list[0], ".json")
+}
+
+func firstIncident(t *testing.T, dir string) string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, oneDay, incidentsName, "*.json"))
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	return strings.TrimSuffix(list[0], ".json")
+}
+
+// compress puts the reports of years into zips.
+func compress(t *testing.T, dir string) {
+	t.Helper()
+	_, err := newWriter(t, dir, "UTC").Prune(t.Context(), Limits{Now: noon, CompressAfter: dayLong}, nil)
+	ok(t, err)
 }
 
 func edit(t *testing.T, path string, change func([]byte) []byte) {
@@ -108,6 +128,60 @@ func damages() map[string]damage {
 		"the index of another day": {func(t *testing.T, dir string) {
 			edit(t, index(dir), func([]byte) []byte { return mustRead(t, filepath.Join(dir, "2026/11/22", indexName)) })
 		}, k(DamagedIndex, Dangling, Dangling, Dangling, Dangling, NotListed, NotListed, NotListed, NotListed), nil},
+		"a first line names another day": {func(t *testing.T, dir string) {
+			edit(t, index(dir), func(b []byte) []byte {
+				return bytes.Replace(b, []byte(`"day":"2026-11-21"`), []byte(`"day":"2026-11-22"`), 1)
+			})
+		}, k(DamagedIndex), nil},
+		"a first line names no day": {func(t *testing.T, dir string) {
+			edit(t, index(dir), func(b []byte) []byte { return bytes.Replace(b, []byte(`,"day":"2026-11-21"`), nil, 1) })
+		}, k(DamagedIndex), nil},
+		"a first line names another month": {func(t *testing.T, dir string) {
+			edit(t, byTarget(dir), func(b []byte) []byte {
+				return bytes.Replace(b, []byte(`"month":"2026-11"`), []byte(`"month":"2026-10"`), 1)
+			})
+		}, k(DamagedIndex), nil},
+		"a first line names another target": {func(t *testing.T, dir string) {
+			edit(t, byTarget(dir), func(b []byte) []byte {
+				return bytes.Replace(b, []byte(`"target":"203.0.113.7"`), []byte(`"target":"203.0.113.8"`), 1)
+			})
+		}, k(DamagedIndex), nil},
+		"the archive is a mount point": {func(t *testing.T, dir string) { ok(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700)) }, nil, nil},
+		"a host name that no file name holds": {func(t *testing.T, dir string) {
+			w := newWriter(t, dir, "UTC")
+			for i, name := range []string{strings.Repeat("edge.", 40) + "example.net", "Under_Score.example.net"} {
+				write(t, w, makeReport(t, noon, uint64(900+i), name))
+			}
+		}, nil, nil},
+		"a verdict by older rules": {func(t *testing.T, dir string) {
+			r := makeReport(t, noon, 900, "203.0.113.7")
+			r.Evidence.Verdict = report.Verdict{Class: report.RealLoss, Grade: report.Certain, Rules: []string{"R1"}, Sentence: "as it was", RulesVersion: report.RulesVersion - 1}
+			write(t, newWriter(t, dir, "UTC"), r)
+		}, nil, nil},
+		"lines with the mean alone, as older mtrqs wrote them": {func(t *testing.T, dir string) {
+			for _, p := range []string{index(dir), byTarget(dir)} {
+				edit(t, p, func(b []byte) []byte { return regexp.MustCompile(`"(min|median|max)_us":\d+,`).ReplaceAll(b, nil) })
+			}
+		}, nil, nil},
+		"fields that only a newer mtrq knows": {func(t *testing.T, dir string) {
+			edit(t, index(dir), func(b []byte) []byte {
+				return bytes.ReplaceAll(b, []byte(`,"file":`), []byte(`,"colour":"red","file":`))
+			})
+		}, nil, nil},
+		"a text is empty": {func(t *testing.T, dir string) { ok(t, os.Truncate(firstReport(t, dir)+".txt", 0)) }, k(NoText), nil},
+		"a text is gone in a zip": {func(t *testing.T, dir string) {
+			ok(t, os.Remove(firstReport(t, dir)+".txt"))
+			compress(t, dir)
+		}, k(NoText), nil},
+		"a text is empty in a zip": {func(t *testing.T, dir string) {
+			ok(t, os.Truncate(firstReport(t, dir)+".txt", 0))
+			compress(t, dir)
+		}, k(NoText), nil},
+		"an incident's text is gone": {func(t *testing.T, dir string) { ok(t, os.Remove(firstIncident(t, dir)+".txt")) }, k(NoText), nil},
+		"an incident's text is empty and its picture gone": {func(t *testing.T, dir string) {
+			ok(t, os.Truncate(firstIncident(t, dir)+".txt", 0))
+			ok(t, os.Remove(firstIncident(t, dir)+".svg"))
+		}, k(NoText, NoText), nil},
 		"unfinished files": {func(t *testing.T, dir string) {
 			for _, p := range []string{oneDay, oneHour} {
 				ok(t, os.WriteFile(filepath.Join(dir, p, tmpPrefix+makeID(t, noon, 1).String()), []byte("x"), 0o644))
@@ -123,9 +197,7 @@ func damages() map[string]damage {
 			ok(t, os.Rename(filepath.Join(dir, oneDay), filepath.Join(dir, trashDay+"2026-11-21-"+makeID(t, noon, 3).String())))
 		}, k(Dangling, Dangling, Dangling, Dangling, Unfinished), nil},
 		"an incident is cut off": {func(t *testing.T, dir string) {
-			list, err := filepath.Glob(filepath.Join(dir, oneDay, incidentsName, "*.json"))
-			ok(t, err)
-			edit(t, list[0], func(b []byte) []byte { return b[:40] })
+			edit(t, firstIncident(t, dir)+".json", func(b []byte) []byte { return b[:40] })
 		}, k(Unreadable), k(Unreadable)},
 	}
 }
@@ -168,6 +240,88 @@ func TestVerify(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestVerifyLines alters and removes each field of a line of the day and of
+// one by target, and wants it found and mended.
+func TestVerifyLines(t *testing.T) {
+	was := t.TempDir()
+	w := newWriter(t, was, "UTC")
+	r := makeReport(t, noon, 1, "203.0.113.7")
+	ttl, ms, q := 3, 7.5, &r.Evidence.Requests[0]
+	r.Evidence.Target.TTL, q.AskedToFirstProbe = &ttl, &ms
+	q.Event, q.Tags, q.Freshness = "zabbix-481516", map[string]string{"circuit": "GZ-2231"}, report.InEvent
+	write(t, w, r)
+	wantSound(t, was, "before the damage")
+	day := DateOf(noon, time.UTC)
+	for where, p := range map[string]string{"day": day.Path() + "/" + indexName, "target": targetDir("203.0.113.7") + "/2026-11.jsonl"} {
+		for f := range reflect.TypeFor[Entry]().Fields() {
+			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if key == "-" {
+				continue
+			}
+			field := regexp.MustCompile(`"` + key + `":("[^"]*"|[\d.]+|\{[^}]*\}),?`)
+			for how, change := range map[string]func(string) string{
+				"altered": func(s string) string {
+					i := strings.LastIndexAny(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHJKMNPQRSTVWXYZ")
+					c := byte('1')
+					if s[i] == c {
+						c = '2'
+					}
+					return s[:i] + string(c) + s[i+1:]
+				},
+				"gone": func(string) string { return "" },
+			} {
+				t.Run(where+" "+key+" "+how, func(t *testing.T) {
+					t.Parallel()
+					dir := t.TempDir()
+					ok(t, os.CopyFS(dir, os.DirFS(was)))
+					edit(t, filepath.Join(dir, p), func(b []byte) []byte {
+						head, line, _ := strings.Cut(string(b), "\n")
+						if !field.MatchString(line) {
+							t.Fatalf("no %q in %s: the test's report lacks it", key, line)
+						}
+						line = strings.Replace(field.ReplaceAllStringFunc(line, change), ",}", "}", 1)
+						return []byte(head + "\n" + line)
+					})
+					var list []Finding
+					w := newWriter(t, dir, "UTC")
+					_, err := w.Verify(t.Context(), Date{}, func(f Finding) { list = append(list, f) })
+					ok(t, err)
+					if len(list) == 0 {
+						t.Errorf("not found: %s", mustRead(t, filepath.Join(dir, p)))
+					}
+					_, err = w.Mend(t.Context(), list)
+					ok(t, err)
+					wantSound(t, dir, "after Mend")
+				})
+			}
+		}
+	}
+}
+
+// TestMendTextInZip has the text that Mend lays beside a zip put into it by
+// the next prune, and by nothing else.
+func TestMendTextInZip(t *testing.T) {
+	was := ""
+	dir := yearsIn(t, &was, 3)
+	text := mustRead(t, firstReport(t, dir)+".txt")
+	ok(t, os.Remove(firstReport(t, dir)+".txt"))
+	compress(t, dir)
+	w := newWriter(t, dir, "UTC")
+	var list []Finding
+	_, err := w.Verify(t.Context(), Date{}, func(f Finding) { list = append(list, f) })
+	ok(t, err)
+	_, err = w.Mend(t.Context(), list)
+	ok(t, err)
+	if got := mustRead(t, firstReport(t, dir)+".txt"); !bytes.Equal(got, text) {
+		t.Errorf("got %s\nwant %s", got, text)
+	}
+	compress(t, dir)
+	if _, err := os.Lstat(filepath.Join(dir, oneHour)); err == nil {
+		t.Error("the hour's directory is there after the next prune")
+	}
+	wantSound(t, dir, "after the next prune")
 }
 
 // TestReindex makes every index of an archive anew that has lost them all,

@@ -3,8 +3,6 @@ package archive
 import (
 	"encoding/json"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -129,40 +127,6 @@ type Hit struct {
 	Target string    // to go to /target/…
 	ID     ulid.ULID // of a report's request or an incident
 	Day    Date      // the newest day known to have it
-}
-
-// match says whether a filter selects an entry. It is the meaning of Filter;
-// tables come to the same result without decoding.
-func (f *Filter) match(e *Entry) bool { return f.matchTime(e.At) && f.matchRest(e) }
-
-func (f *Filter) matchTime(at time.Time) bool {
-	return (f.From.IsZero() || !at.Before(f.From)) && (f.To.IsZero() || at.Before(f.To))
-}
-
-func (f *Filter) matchRest(e *Entry) bool {
-	if f.Target != "" && !sameTarget(f.Target, e.Asked, e.Target.WithZone("").Unmap()) {
-		return false
-	}
-	if f.Prefix.IsValid() && !f.Prefix.Contains(e.Target.WithZone("").Unmap()) {
-		return false
-	}
-	if f.Node != "" && e.Node != f.Node || f.Source != "" && e.Source != f.Source {
-		return false
-	}
-	if f.LossAbove != nil {
-		if l := e.Loss(); l == nil || !(*l > *f.LossAbove) {
-			return false
-		}
-	}
-	if f.Reason != "" {
-		part := strings.ToLower(f.Reason)
-		if !strings.Contains(strings.ToLower(e.Reason), part) && !strings.Contains(strings.ToLower(e.Event), part) {
-			return false
-		}
-	}
-	return (len(f.Verdicts) == 0 || slices.Contains(f.Verdicts, e.Verdict)) &&
-		(len(f.Freshness) == 0 || slices.Contains(f.Freshness, e.Freshness)) &&
-		matchTags(f.Tags, e.Tags)
 }
 
 func matchTags(want, have map[string]string) bool {

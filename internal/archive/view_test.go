@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,40 @@ func someDay(t testing.TB, r *rand.Rand, day Date, loc *time.Location, n int) []
 	return append(out, out[n/2])
 }
 
+// match says whether a filter selects an entry: the meaning of Filter, to
+// which tables come without decoding.
+func (f *Filter) match(e *Entry) bool { return f.matchTime(e.At) && f.matchRest(e) }
+
+func (f *Filter) matchTime(at time.Time) bool {
+	return (f.From.IsZero() || !at.Before(f.From)) && (f.To.IsZero() || at.Before(f.To))
+}
+
+func (f *Filter) matchRest(e *Entry) bool {
+	if f.Target != "" && !sameTarget(f.Target, e.Asked, e.Target.WithZone("").Unmap()) {
+		return false
+	}
+	if f.Prefix.IsValid() && !f.Prefix.Contains(e.Target.WithZone("").Unmap()) {
+		return false
+	}
+	if f.Node != "" && e.Node != f.Node || f.Source != "" && e.Source != f.Source {
+		return false
+	}
+	if f.LossAbove != nil {
+		if l := e.Loss(); l == nil || !(*l > *f.LossAbove) {
+			return false
+		}
+	}
+	if f.Reason != "" {
+		part := strings.ToLower(f.Reason)
+		if !strings.Contains(strings.ToLower(e.Reason), part) && !strings.Contains(strings.ToLower(e.Event), part) {
+			return false
+		}
+	}
+	return (len(f.Verdicts) == 0 || slices.Contains(f.Verdicts, e.Verdict)) &&
+		(len(f.Freshness) == 0 || slices.Contains(f.Freshness, e.Freshness)) &&
+		matchTags(f.Tags, e.Tags)
+}
+
 // naive is a view of entries by the meaning of Filter and SortKey.
 func naive(entries []Entry, v View) (matching int, shown []Entry) {
 	var out []Entry
@@ -101,7 +136,7 @@ func naive(entries []Entry, v View) (matching int, shown []Entry) {
 			return e.Asked
 		}
 		slices.SortStableFunc(out, func(a, b Entry) int {
-			c := compareTargets(text(b), text(a))
+			c := CompareTargets(text(b), text(a))
 			if v.Ascending {
 				c = -c
 			}

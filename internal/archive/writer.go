@@ -18,7 +18,7 @@ type Writer struct {
 	*Archive
 	tree *tree
 
-	lockFile *os.File // .mtrq: flock is held while anything is changed
+	lockFile *os.File // lockName: flock is held while anything is changed
 	commits  sync.Mutex
 	// The rest is used under commits only.
 	index  map[Date]*indexSet
@@ -72,7 +72,9 @@ func OpenWriter(dir, zone string) (*Writer, error) {
 	}
 	var lock *os.File
 	if err == nil {
-		lock, err = t.root.OpenFile(infoName, os.O_RDONLY, 0)
+		if lock, err = openLock(t.root, lockName); err != nil {
+			err = fmt.Errorf("open archive %s for writing: %w", dir, err)
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -84,6 +86,11 @@ func OpenWriter(dir, zone string) (*Writer, error) {
 		index:    map[Date]*indexSet{},
 		synced:   map[string]struct{}{},
 		broken:   map[string]struct{}{},
+	}
+	// Made while there is room: prune must not need an inode to free some. Who
+	// needs it and has none says why.
+	if upkeep, err := openLock(t.root, upkeepName); err == nil {
+		upkeep.Close() // nothing was written
 	}
 	w.marks = &marks{root: t.root, name: markPrefix + ulid.Make().String()}
 	return w, nil
@@ -126,7 +133,7 @@ func (w *Writer) prepare(r *report.Report) (*item, error) {
 		report: r,
 		day:    DateOf(at, w.tree.loc),
 		file:   fileName(at, dirName(ev.Target.Address, ev.Target.Asked), ev.ID),
-		text:   textOf(r),
+		text:   textOf(r, w.tree.loc),
 	}
 	if _, ok := parseName(it.day, it.file); !ok {
 		return nil, fmt.Errorf("%q is no name that can be read again", it.file)
