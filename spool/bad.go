@@ -1,18 +1,28 @@
 package spool
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"unicode"
 )
 
 // toBad moves a file into bad/ under the name as. The reason comes first: a
-// file in bad/ without one would be silence.
+// file in bad/ without one would be silence. It goes again where the file
+// cannot follow.
 func (s *Spool) toBad(dir, file, as, reason string) error {
 	if err := s.writeReason(as, reason); err != nil {
 		return err
 	}
-	return s.fs.move(s.path(dir, file), s.path("bad", as))
+	err := s.fs.move(s.path(dir, file), s.path("bad", as))
+	if err == nil {
+		return nil
+	}
+	if _, there := s.fs.lstat(s.path("bad", as)); errors.Is(there, fs.ErrNotExist) {
+		err = errors.Join(err, s.fs.remove(s.path("bad", as+".reason")))
+	}
+	return err
 }
 
 // writeReason writes bad/<file>.reason, replacing what a crash may have left.

@@ -63,9 +63,9 @@ func TestBatchLife(t *testing.T) {
 		t.Errorf("job of a batch: %+v", j)
 	}
 	wantTree(t, s, names, "cur/B.batch")
-	check(t, first[1].Return("not now"))
+	check(t, first[1].Return())
 	second := claim(t, q, 9)
-	if diff := cmp.Diff([]string{"2001:db8::7 1", "edge.example.net 2"}, claimedTargets(second)); diff != "" {
+	if diff := cmp.Diff([]string{"2001:db8::7 1", "edge.example.net 1"}, claimedTargets(second)); diff != "" {
 		t.Errorf("second claim (-want +got):\n%s", diff)
 	}
 	check(t, first[0].Append([]byte(probeLine)))
@@ -74,6 +74,30 @@ func TestBatchLife(t *testing.T) {
 	wantTree(t, s, names, "bad/N.job", "bad/N.job.reason", "cur/B.batch")
 	check(t, second[1].Finish())
 	wantTree(t, s, names, "bad/N.job", "bad/N.job.reason")
+}
+
+// TestJobBehindBatch: a job that comes while a long batch is served is the
+// newest, and does not wait for all the lines before it.
+func TestJobBehindBatch(t *testing.T) {
+	s := open(t, spool.Options{})
+	q := lock(t, s)
+	targets := make([]string, 100)
+	for i := range targets {
+		targets[i] = fmt.Sprintf("203.0.113.%d", i)
+	}
+	submitBatch(t, s, targets...)
+	got := claimedTargets(claim(t, q, 10))
+	alarm := submit(t, s, spool.Job{Target: "192.0.2.7", Source: "cli"})
+	at := -1
+	for i := 0; at < 0 && i < 100; i++ { // one has ended, another may come
+		c := claim(t, q, 1)[0]
+		if got = append(got, claimedTargets([]*spool.Claim{c})...); c.ID == alarm {
+			at = i + 1
+		}
+	}
+	if at > 2 || at < 0 || got[0] != "203.0.113.0 1" || got[9] != "203.0.113.9 1" {
+		t.Errorf("the newest job came as number %d, after %v; want 1 or 2, the batch in its order", at, got)
+	}
 }
 
 func TestBatchGoesBackOnClose(t *testing.T) {
@@ -86,14 +110,14 @@ func TestBatchGoesBackOnClose(t *testing.T) {
 	check(t, err)
 	claims := claim(t, q, 2)
 	check(t, claims[0].Finish())
-	check(t, claims[1].Return("shutdown"))
+	check(t, claims[1].Return())
 	check(t, q.Close())
-	wantTree(t, s, names, "new/B.1.batch")
+	wantTree(t, s, names, "new/B.batch")
 
 	q = lock(t, s)
 	again, err := q.Claim(func(id ulid.ULID) bool { return id == ids[0] }, 9)
 	check(t, err)
-	if diff := cmp.Diff([]string{"203.0.113.8 2", "203.0.113.9 2"}, claimedTargets(again)); diff != "" {
+	if diff := cmp.Diff([]string{"203.0.113.8 1", "203.0.113.9 1"}, claimedTargets(again)); diff != "" {
 		t.Errorf("claim after restart (-want +got):\n%s", diff)
 	}
 	for _, c := range again {
@@ -126,15 +150,15 @@ func TestBatchRecovery(t *testing.T) {
 	if len(r.Interrupted) != 1 || r.Interrupted[0].ID != ids[0] || !r.Interrupted[0].Sent() || r.Interrupted[0].Job.Target != "203.0.113.7" || r.Requeued != 1 {
 		t.Fatalf("recovery %+v, want L interrupted and the batch given back", r)
 	}
-	wantTree(t, s, names, "cur/L.events", "new/B.1.batch")
+	wantTree(t, s, names, "cur/L.events", "new/B.batch")
 	// Claimed before the interrupted one is reported: it must not be traced.
 	rest, err := q.Claim(reported, 9)
 	check(t, err)
-	if diff := cmp.Diff([]string{"203.0.113.9 2"}, claimedTargets(rest)); diff != "" {
+	if diff := cmp.Diff([]string{"203.0.113.9 1"}, claimedTargets(rest)); diff != "" {
 		t.Errorf("claim after recovery (-want +got):\n%s", diff)
 	}
 	check(t, rest[0].Finish())
-	wantTree(t, s, names, "cur/B.1.batch", "cur/L.events")
+	wantTree(t, s, names, "cur/B.batch", "cur/L.events")
 	check(t, r.Interrupted[0].Finish())
 	wantTree(t, s, names)
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // Claim takes up to limit jobs, oldest first, and of a queue longer than
-// that the newest too (see waiting): it brings in what lies in
-// drop/, moves jobs and batches from new/ to cur/ and makes that durable.
+// that the newest too (see waiting), lines of claimed batches among them: it
+// brings in what lies in drop/, moves jobs and batches from new/ to cur/ and makes that durable.
 // reported tells of an ID whether the archive has its report; such a job is
 // removed and not traced twice. What cannot be read goes to bad/ and is noted
 // (Options.Note). A batch is claimed whole; its jobs beyond the limit come
@@ -25,12 +25,8 @@ func (q *Queue) Claim(reported func(ulid.ULID) bool, limit int) ([]*Claim, error
 	if q.closed || !q.recovered {
 		return nil, fmt.Errorf("claim jobs in %s: call Recover first, and nothing after Close", q.s.dir)
 	}
-	claims := q.takeReady(nil, limit)
-	err := q.intake(reported)
-	if err == nil && len(claims) < limit {
-		err = q.claimNew(reported, limit-len(claims))
-		claims = q.takeReady(claims, limit)
-	}
+	q.intake(reported)
+	claims, err := q.claimWaiting(reported, limit)
 	if err != nil {
 		return claims, fmt.Errorf("claim jobs in %s: %w", q.s.dir, explain(err))
 	}
@@ -45,65 +41,110 @@ func (q *Queue) More() bool {
 	return q.more
 }
 
-// takeReady hands out jobs that are in cur/ already.
-func (q *Queue) takeReady(to []*Claim, limit int) []*Claim {
-	n := max(0, min(limit-len(to), len(q.ready)))
-	for _, c := range q.ready[:n] {
-		q.held[c.ID] = c
+// claimWaiting hands out what waits, in the order of waiting. What keeps it
+// from new/ is no reason to hold back lines of batches that are in cur/ already.
+func (q *Queue) claimWaiting(reported func(ulid.ULID) bool, limit int) (claims []*Claim, err error) {
+	if limit <= 0 {
+		return nil, nil
 	}
-	to = append(to, q.ready[:n]...)
-	q.ready = q.ready[n:]
-	return to
-}
-
-// claimNew moves files to cur/, makes that durable with one sync for all,
-// then reads them into ready.
-func (q *Queue) claimNew(reported func(ulid.ULID) bool, limit int) error {
-	err := q.waiting.refresh(q.s)
-	if err == nil && len(q.waiting.names) > 0 {
+	if err = q.waiting.refresh(q.s); err == nil && len(q.waiting.names) > 0 {
 		err = q.s.roomToTrace()
 	}
-	if err != nil {
-		return err
+	for more := true; more && len(claims) < limit; { // a batch is one until it is open
+		var failed error
+		claims, more, failed = q.claimNext(claims, reported, limit, err == nil)
+		err = errors.Join(err, failed)
 	}
+	return claims, err
+}
+
+// claimNext hands out lines, and moves files of new/ to cur/, makes that
+// durable with one sync for all, and reads them. more: it is worth another
+// call, as there were any.
+func (q *Queue) claimNext(claims []*Claim, reported func(ulid.ULID) bool, limit int, files bool) (_ []*Claim, more bool, _ error) {
 	var taken []copyOf
 	var errs []error
-	for len(taken) < limit {
-		file, ok := q.waiting.next(limit - len(taken))
-		if !ok {
+	trial, skipped := q.onTrial(), false
+	for len(claims)+len(taken) < limit {
+		file, line := q.waiting.next(limit-len(claims)-len(taken), files)
+		if line != nil {
+			q.held[line.ID] = line
+			claims = append(claims, line)
+			continue
+		}
+		if file == "" {
 			break
+		}
+		more = true
+		n, _ := parseFile(file)
+		if _, held := q.kept[n.id]; held {
+			continue
+		}
+		last := n.attempts == MaxAttempts-1
+		if last && trial {
+			skipped = true
+			continue // comes when it is known what becomes of the other
 		}
 		c, err := q.take(file, reported)
 		if err != nil {
 			errs = append(errs, err)
 		} else if c != nil {
 			taken = append(taken, *c)
+			trial = trial || last
 		}
 	}
 	if len(taken) == 0 {
-		return errors.Join(errs...)
+		return claims, more, errors.Join(errs...)
 	}
 	if err := q.s.sync("cur", "new"); err != nil {
 		for _, c := range taken { // what is not durable is not claimed
 			errs = append(errs, q.s.fs.move(q.s.path("cur", c.File), q.s.path("new", c.File)))
 		}
-		return errors.Join(append(errs, err)...)
+		return claims, more, errors.Join(append(errs, err)...)
 	}
 	for _, c := range taken {
+		var claim *Claim
+		var err error
 		if c.kind == kindBatch {
 			err = q.openBatch(c, reported)
-		} else {
-			err = q.openJob(c)
+		} else if claim, err = q.openJob(c); claim != nil {
+			q.held[claim.ID] = claim
+			claims = append(claims, claim)
 		}
 		if err != nil {
-			// It could not be read now (no descriptor left, a broken disk): it
-			// goes back as it was and is claimed again, not left until the next recovery.
-			err = errors.Join(err, q.s.fs.move(q.s.path("cur", c.File), q.s.path("new", c.File)))
+			// It could not be read now (no descriptor left, a broken disk), or is held
+			// back: it goes back as it was and is claimed again, not left until the next recovery.
+			back := q.s.fs.move(q.s.path("cur", c.File), q.s.path("new", c.File))
+			if errors.Is(err, errKept) {
+				err = back
+			} else {
+				err = errors.Join(err, back)
+			}
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return claims, more, err
+	}
+	// A file on trial may turn out to hold nothing to trace: then nobody ends
+	// it, and the next one must not wait for a hint.
+	q.more = q.more || skipped && !q.onTrial()
+	return claims, more, nil
 }
+
+// onTrial says that a claim is on its last attempt and has not sent a probe
+// yet. There is one file of that kind at a time: if the runner dies, it is
+// the only one that goes to bad/, and others that waited beside it do not share its fate.
+func (q *Queue) onTrial() bool {
+	for _, c := range q.held {
+		if c.onTrial() {
+			return true
+		}
+	}
+	return q.waiting.onTrial()
+}
+
+func (c *Claim) onTrial() bool { return c.Last() && !c.Sent() }
 
 // take moves one file of new/ to cur/. Nil without error: it was not to be
 // claimed, and went elsewhere.
@@ -145,18 +186,23 @@ func (q *Queue) stray(file, reason string) error {
 	return nil
 }
 
-// openJob reads a claimed job into ready, or puts it into bad/.
-func (q *Queue) openJob(c copyOf) error {
+// openJob reads a claimed job. Nil without error: it was put into bad/.
+func (q *Queue) openJob(c copyOf) (*Claim, error) {
 	j, err := q.s.readJob(c.Name, c.id)
 	if err != nil {
-		return q.badFile(c, err)
+		return nil, q.badFile(c, err)
+	}
+	if j.Source == "drop" {
+		if err := q.outOfDrop(j); err != nil {
+			return nil, err
+		}
+		q.senders.met(j)
 	}
 	claim := &Claim{ID: c.id, Job: j, Attempt: c.attempts + 1, q: q, file: c.File}
 	if err := claim.adoptEvents(); err != nil {
-		return err
+		return nil, err
 	}
-	q.ready = append(q.ready, claim)
-	return nil
+	return claim, nil
 }
 
 // readJob reads a job's file. The name's ID counts; another one inside means that somebody

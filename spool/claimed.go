@@ -14,7 +14,7 @@ import (
 type Claim struct {
 	ID      ulid.ULID
 	Job     Job // as it was accepted; what it leaves open is for the runner to fill in
-	Attempt int // 1 for the first time it is claimed
+	Attempt int // 1 for the first time; one more for each runner that died before a probe
 
 	// Joined, of Recovery.Interrupted, is the job whose trace served this one
 	// too: its events say so, and one report answers both. Zero: its own.
@@ -57,6 +57,10 @@ func (c *Claim) Sent() bool {
 	defer c.mu.Unlock()
 	return c.sent
 }
+
+// Last says that the job goes to bad/ if the runner dies once more before a
+// probe: it may be what runners die of.
+func (c *Claim) Last() bool { return c.Attempt >= MaxAttempts }
 
 // Append adds whole lines to the events. It does not sync: what a crash of
 // this process leaves is enough. When it fails nothing of lines is in the file, or only a torn
@@ -145,14 +149,14 @@ func (c *Claim) Finish() error {
 		c.reopen()
 		return fmt.Errorf("finish job %s: %w", c.ID, explain(err))
 	}
-	return c.q.over(c, false)
+	return c.q.over(c)
 }
 
-// Return gives a job of which no probe was sent back to new/, its attempts
-// counted; after MaxAttempts it goes to bad/ with this reason. A job of a batch is offered
+// Return gives a job of which no probe was sent back to new/. It is no attempt:
+// the runner did not die of it. A job of a batch is offered
 // again by the next Claim. Without a sync: after a power cut it is found in
 // cur/ and given back by recovery.
-func (c *Claim) Return(reason string) error {
+func (c *Claim) Return() error {
 	err := c.end(func() error {
 		if c.sent {
 			return errors.New("probes were sent: write its report instead")
@@ -162,19 +166,18 @@ func (c *Claim) Return(reason string) error {
 	if err != nil {
 		return fmt.Errorf("return job %s: %w", c.ID, err)
 	}
-	if c.Attempt >= MaxAttempts {
-		c.reopen()
-		return c.Bad(fmt.Sprintf("given back %d times, the last time because: %s", c.Attempt, reason))
-	}
+	c.q.mu.Lock() // a Claim meanwhile would find in new/ what is still held
+	defer c.q.mu.Unlock()
 	err = c.q.s.fs.remove(c.EventsPath())
 	if err == nil && c.file != "" {
-		err = c.q.s.fs.move(c.q.s.path("cur", c.file), c.q.s.path("new", fileName(c.ID, c.Attempt, kindJob)))
+		err = c.q.s.fs.move(c.q.s.path("cur", c.file), c.q.s.path("new", c.file))
 	}
 	if err != nil {
 		c.reopen()
 		return fmt.Errorf("return job %s: %w", c.ID, explain(err))
 	}
-	return c.q.over(c, true)
+	c.q.returned(c)
+	return nil
 }
 
 // Bad puts the job into bad/ with a reason (one line) beside it, and its
@@ -193,7 +196,7 @@ func (c *Claim) Bad(reason string) error {
 	if err := s.fs.move(s.path("cur", events), s.path("bad", events)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.note(Note{What: NoteLeft, ID: c.ID, File: "cur/" + events, Text: explain(err).Error()})
 	}
-	return c.q.over(c, false)
+	return c.q.over(c)
 }
 
 // ownFile writes a line of a batch as a job of its own into bad/.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -75,8 +76,16 @@ func newDecoding(file string, data []byte) *decoding {
 	return d
 }
 
-// keyLines finds the line of every key outside arrays. Keys come in the
-// order of the document, so lines are counted once through.
+const (
+	maxKeyDepth = 2   // parts of the longest key of ours: tags.NAME (batch.tags in a batch)
+	maxKeyBytes = 128 // of a key of several parts whose line is kept
+)
+
+// keyLines finds the lines of the keys outside arrays: the first two parts of
+// each, and the second only where the two are no longer than a key of ours can be. A
+// fault further down is told with the line of its table. Without these bounds
+// 64 KiB of dots would need 2 GB. Keys come in the order of the document, so lines are
+// counted once through.
 func keyLines(data []byte) map[string]int {
 	lines := map[string]int{}
 	line, counted := 1, 0
@@ -89,19 +98,23 @@ func keyLines(data []byte) map[string]int {
 	}
 	var p unstable.Parser
 	p.Reset(data)
-	prefix := ""
+	prefix, prefixDepth := "", 0 // of the table that the next keys are in
 	for p.NextExpression() {
 		e := p.Expression()
 		if e.Kind != unstable.KeyValue && e.Kind != unstable.Table && e.Kind != unstable.ArrayTable {
 			continue
 		}
-		path := ""
+		path, depth := "", 0
 		if e.Kind == unstable.KeyValue {
-			path = prefix
+			path, depth = prefix, prefixDepth
 		}
-		for it := e.Key(); it.Next(); {
+		for it := e.Key(); depth < maxKeyDepth && it.Next(); depth++ {
 			n := it.Node()
-			if path != "" {
+			if depth > 0 {
+				if len(path)+1+len(n.Data) > maxKeyBytes {
+					depth = maxKeyDepth
+					break
+				}
 				path += "."
 			}
 			path += string(n.Data)
@@ -110,7 +123,7 @@ func keyLines(data []byte) map[string]int {
 			}
 		}
 		if e.Kind != unstable.KeyValue {
-			prefix = path
+			prefix, prefixDepth = path, depth
 		}
 	}
 	return lines
@@ -131,17 +144,11 @@ func (d *decoding) fault(key, problem string) {
 
 // line finds the line of a key, or of the table that holds it.
 func (d *decoding) line(key string) int {
-	for key != "" {
-		if n, ok := d.lines[key]; ok {
-			return n
-		}
-		i := bytes.LastIndexByte([]byte(key), '.')
-		if i < 0 {
-			break
-		}
-		key = key[:i]
+	if n, ok := d.lines[key]; ok {
+		return n
 	}
-	return 0
+	table, _, _ := strings.Cut(key, ".")
+	return d.lines[table]
 }
 
 // job takes every key of the table and checks it; what is left over is

@@ -52,6 +52,9 @@ func (s *Spool) drop(id ulid.ULID, data []byte) error {
 	if err := s.fs.write(hidden, 0o640, data); err != nil {
 		return err
 	}
+	// A runner that did not see the rename (see arrivals) takes what has stood
+	// still: this has, from here on.
+	_ = s.fs.backdate(hidden) // then it waits until that is so
 	if err := s.fs.move(hidden, s.path("drop", file)); err != nil {
 		return errors.Join(err, s.fs.remove(hidden))
 	}

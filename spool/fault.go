@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -11,11 +12,21 @@ type JobError struct {
 	Faults []Fault
 }
 
-// Error joins the faults with "; ".
+const (
+	maxFaultsSaid = 20  // faults that an error says; the others are counted
+	maxKeySaid    = 100 // bytes of a key that a fault says
+)
+
+// Error joins the first 20 faults with "; ": a stranger's file may hold
+// thousands, and the text goes into logs and beside the file.
 func (e *JobError) Error() string {
-	parts := make([]string, len(e.Faults))
-	for i, f := range e.Faults {
-		parts[i] = f.String()
+	said := min(len(e.Faults), maxFaultsSaid)
+	parts := make([]string, said, said+1)
+	for i := range parts {
+		parts[i] = e.Faults[i].String()
+	}
+	if rest := len(e.Faults) - said; rest > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", rest))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -47,9 +58,17 @@ func (f Fault) String() string {
 		b.WriteByte(' ')
 	}
 	if f.Key != "" {
-		b.WriteString(f.Key)
+		b.WriteString(f.shownKey())
 		b.WriteString(": ")
 	}
 	b.WriteString(f.Problem)
 	return b.String()
+}
+
+// shownKey is the key, cut where it is longer than any of ours.
+func (f Fault) shownKey() string {
+	if len(f.Key) <= maxKeySaid {
+		return f.Key
+	}
+	return strings.ToValidUTF8(f.Key[:maxKeySaid], "") + "…"
 }

@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/sys/unix"
 )
 
 // idInName takes an ID that the sender chose: the name is a ULID, alone or
@@ -42,6 +44,9 @@ func (d *dropped) id() ulid.ULID {
 	return id
 }
 
+// ofFile is what the ID of such a file has beside the time.
+func ofFile(id ulid.ULID) [10]byte { return [10]byte(id[6:]) }
+
 // refuse moves a file to bad/, under the ID in its name where that is free.
 // Of one sender only so many are kept: what was never accepted must not fill
 // the disk.
@@ -62,16 +67,16 @@ func (b *dropBatch) refuse(name, why string) error {
 				Text: fmt.Sprintf("%d files of uid %d are in bad/: those that come after this one are removed while that is so; the last %s", kept, uid, why)})
 			b.q.senders.bad[uid]++
 		}
-		b.discard = append(b.discard, &dropped{name, &foreign{stat: st}})
+		b.discard = append(b.discard, &dropped{name: name, foreign: &foreign{stat: st}})
 		return nil
 	}
-	if b.aside++; b.aside > maxAside {
-		b.q.more = true // the next sweep; good files first
+	if b.aside >= maxAside || b.failed >= maxAside {
+		b.later = true // the next sweep; good files first
 		return nil
 	}
 	id, chosen := idInName(name)
 	if chosen {
-		p, err := s.whereAfterDrop(id)
+		p, err := b.where(id)
 		if err != nil {
 			return err
 		}
@@ -86,15 +91,18 @@ func (b *dropBatch) refuse(name, why string) error {
 	text := fmt.Sprintf("drop/%s %s (from uid %d)", oneLine(name), why, uid)
 	as := fileName(id, 0, kindForeign)
 	if err := s.toBad("drop", name, as, text); err != nil {
+		b.failed++
 		return err
 	}
+	b.aside++
+	b.gone++
 	b.q.senders.bad[uid]++
-	b.refused = true
 	s.note(Note{What: NoteBad, ID: id, File: "bad/" + as, Text: text})
 	return nil
 }
 
 const (
+	maxPart    = 4096   // names of drop/ that one sweep looks at
 	maxSweep   = 1024   // files of drop/ that one sweep takes
 	maxAside   = 64     // files that one sweep moves to bad/: each costs a sync
 	maxForeign = 1000   // files of one user that are kept in bad/
@@ -104,31 +112,140 @@ const (
 // senders counts what each user has put into drop/, so that none of them can
 // take all of the spool. The zero value is ready.
 type senders struct {
-	counted time.Time      // when bad was counted; zero: never
-	bad     map[uint32]int // files in bad/ that are its
-	open    map[uint32]int // jobs that were taken from drop/ by this Queue, and are not over
+	counted time.Time                     // when bad was counted; zero: never
+	bad     map[uint32]int                // files in bad/ that are its
+	open    map[uint32]map[ulid.ULID]bool // jobs that came through drop/, and are not over
 	told    map[uint32]bool
+	pass    dropPass
+
+	// Jobs of earlier runners wait in new/, and whose they are stands in them
+	// alone. They are read when something lies in drop/, some with each sweep: a long queue
+	// must not hold up the start. Those that are still to be read may be anybody's.
+	listed  bool
+	unknown []string // files in new/
 }
 
-func (n *senders) took(uid uint32) {
-	if n.open == nil {
-		n.open = map[uint32]int{}
+// dropPass is how far the sweeps have looked through drop/: each takes the
+// next part of it, so that none costs more than one part, however much lies there.
+// A file waits for at most one pass, which is (files in drop/ ÷ maxPart) sweeps.
+type dropPass struct {
+	at    int64         // where the next part begins; 0: a new pass
+	began unix.Timespec // when drop/ had changed last as the pass began
+	told  bool          // that drop/ cannot be looked through
+
+	tidying bool      // this pass removes what dead senders left
+	tidied  time.Time // when such a pass last began
+}
+
+// nextPart gives the names of the next part, sorted. More says that the pass
+// goes on, or that drop/ has changed meanwhile: what came was perhaps never seen.
+func (q *Queue) nextPart() ([]string, error) {
+	p, first := &q.senders.pass, q.senders.pass.at == 0
+	if first {
+		p.began = q.s.dropChanged()
 	}
-	n.open[uid]++
+	part, err := q.s.fs.listPart(q.s.path("drop", ""), p.at, maxPart)
+	if err != nil {
+		p.at = 0
+		return nil, err
+	}
+	if first && q.s.now().Sub(p.tidied).Abs() >= freshFor {
+		p.tidied, p.tidying = q.s.now(), true
+	} else if first {
+		p.tidying = false
+	}
+	if p.tidying {
+		q.tidyHidden(part.names)
+	}
+	p.at = part.next
+	q.more = p.at != 0 || !first && q.s.dropChanged() != p.began
+	return slices.Compact(sortVisible(part.names)), nil
+}
+
+// tidyHidden removes what senders of ours that were killed have left under
+// hidden names. Nobody was told that it is accepted. Hidden files of other programs are theirs.
+func (q *Queue) tidyHidden(names []string) {
+	for _, name := range names {
+		file, hidden := strings.CutPrefix(name, ".")
+		if f, ok := parseFile(file); !hidden || !ok || f.kind != kindJob || f.reason {
+			continue
+		}
+		path := q.s.path("drop", name)
+		if st, err := q.s.fs.lstat(path); err == nil && q.s.now().Sub(time.Unix(st.Ctim.Unix())).Abs() >= freshFor {
+			_ = q.s.fs.remove(path) // it harms nobody, and the next pass tries again
+		}
+	}
+}
+
+// dropChanged is when a name came to drop/ or went; zero where that cannot be
+// seen.
+func (s *Spool) dropChanged() unix.Timespec {
+	st, err := s.fs.lstat(s.path("drop", ""))
+	if err != nil {
+		return unix.Timespec{} // what is wrong with it the listing says
+	}
+	return st.Mtim
+}
+
+func (n *senders) took(uid uint32, id ulid.ULID) {
+	if n.open == nil {
+		n.open = map[uint32]map[ulid.ULID]bool{}
+	}
+	if n.open[uid] == nil {
+		n.open[uid] = map[ulid.ULID]bool{}
+	}
+	n.open[uid][id] = true
+}
+
+// met is told of a job that an earlier runner has perhaps taken in.
+func (n *senders) met(j Job) {
+	if uid, ok := droppedBy(j); ok {
+		n.took(uid, j.ID)
+	}
 }
 
 // over is told that a job has ended.
 func (n *senders) over(j Job) {
-	var uid uint32
-	if j.Source != "drop" {
-		return
-	}
-	if _, err := fmt.Sscanf(j.By, "uid %d", &uid); err == nil && n.open[uid] > 0 {
-		n.open[uid]--
-		if n.open[uid] < maxOpen/2 {
+	if uid, ok := droppedBy(j); ok {
+		delete(n.open[uid], j.ID)
+		if len(n.open[uid]) < maxOpen/2 {
 			delete(n.told, uid)
 		}
+		if len(n.open[uid]) == 0 {
+			delete(n.open, uid)
+		}
 	}
+}
+
+// countOpen reads some of the jobs that waited in new/ when this Queue took
+// over.
+func (q *Queue) countOpen() {
+	n := &q.senders
+	if !n.listed {
+		names, err := q.s.list("new")
+		if err != nil {
+			return // the claim will say so
+		}
+		n.listed, n.unknown = true, names
+	}
+	for range min(len(n.unknown), maxSweep) {
+		file := n.unknown[0]
+		n.unknown = n.unknown[1:]
+		if f, ok := parseFile(file); ok && f.kind == kindJob && !f.reason {
+			if j, err := q.s.readJob(Name{"new", file}, f.id); err == nil { // else it is claimed meanwhile, or goes to bad/
+				n.met(j)
+			}
+		}
+	}
+	q.more = q.more || len(n.unknown) > 0
+}
+
+func droppedBy(j Job) (uid uint32, ok bool) {
+	if j.Source != "drop" {
+		return 0, false
+	}
+	_, err := fmt.Sscanf(j.By, "uid %d", &uid)
+	return uid, err == nil
 }
 
 func dropBy(uid uint32) string { return fmt.Sprintf("uid %d", uid) }
@@ -155,11 +272,12 @@ func (n *senders) badOf(s *Spool, uid uint32) (int, error) {
 	return n.bad[uid], nil
 }
 
-// fairShare chooses what one sweep takes: all of a few names; of many, the
-// same number from each user, so that a flood of one delays nobody else.
-func (q *Queue) fairShare(names []string) []string {
-	if len(names) <= maxSweep && len(q.senders.open) == 0 {
-		return names
+// fairShare chooses what one sweep takes of a part: all of a few names; of
+// many, the same number from each user, so that a flood of one leaves room for
+// all others in it. rest: there are more that could be taken.
+func (q *Queue) fairShare(names []string) (share []string, rest bool) {
+	if len(names) <= maxSweep && len(q.senders.open)+len(q.senders.unknown) == 0 {
+		return names, false
 	}
 	byUser := map[uint32][]string{}
 	var users []uint32
@@ -167,6 +285,10 @@ func (q *Queue) fairShare(names []string) []string {
 		st, err := q.s.fs.lstat(q.s.path("drop", name))
 		if err != nil {
 			continue // gone
+		}
+		if isDir(st) {
+			q.leave(name, errDirectory)
+			continue
 		}
 		uid := st.Uid
 		if byUser[uid] == nil {
@@ -180,27 +302,28 @@ func (q *Queue) fairShare(names []string) []string {
 		for _, uid := range users {
 			switch {
 			case len(out) >= maxSweep:
-				q.more = true
-				return out
-			case round+q.senders.open[uid] >= maxOpen:
-				q.tellLimit(uid, len(byUser[uid])-round)
-			case round < len(byUser[uid]):
+				return out, true
+			case round >= len(byUser[uid]):
+			case round+len(q.senders.open[uid]) >= maxOpen:
+				q.tellLimit(uid)
+			case round+len(q.senders.open[uid])+len(q.senders.unknown) >= maxOpen: // comes when they are known
+			default:
 				out = append(out, byUser[uid][round])
 				left = append(left, uid)
 			}
 		}
 		users = left
 	}
-	return out
+	return out, false
 }
 
-func (q *Queue) tellLimit(uid uint32, rest int) {
-	if q.senders.told[uid] || rest <= 0 {
+func (q *Queue) tellLimit(uid uint32) {
+	if q.senders.told[uid] {
 		return
 	}
 	if q.senders.told == nil {
 		q.senders.told = map[uint32]bool{}
 	}
 	q.senders.told[uid] = true
-	q.s.note(Note{What: NoteLeft, File: "drop/", Text: fmt.Sprintf("%d jobs of uid %d are on their way: %d more of its files wait here", maxOpen, uid, rest)})
+	q.s.note(Note{What: NoteLeft, File: "drop/", Text: fmt.Sprintf("%d jobs of uid %d are on their way: the rest of its files waits here", maxOpen, uid)})
 }

@@ -20,6 +20,8 @@ type fsys interface {
 	read(path string, limit int) ([]byte, error)           // of a regular file; limit 0 is none
 	lstat(path string) (unix.Stat_t, error)                // fs.ErrNotExist
 	list(path string) ([]string, error)                    // names, in any order
+	listPart(path string, at int64, n int) (part, error)   // from a place in it on (0: the beginning), about n names
+	backdate(path string) error                            // content as old as what has settled
 	move(from, to string) error                            // never replaces: fs.ErrExist
 	replace(from, to string) error
 	remove(path string) error // one that is gone already is fine
@@ -71,6 +73,59 @@ func (disk) list(path string) ([]string, error) {
 	return names, errors.Join(err, d.Close())
 }
 
+// part is some of the names in a directory.
+type part struct {
+	names []string // in any order; one may come twice
+	next  int64    // where the next part begins; 0: this was the last
+}
+
+// listPart asks the kernel itself: what is read ahead by os.File would be
+// lost with it. The directory is opened for each part, since a place in it holds as
+// long as nobody changes it much, and a name that is missed comes with the next pass.
+func (disk) listPart(path string, at int64, n int) (p part, err error) {
+	d, err := os.Open(path)
+	if err != nil {
+		return part{}, err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	fd := int(d.Fd())
+	if _, err := unix.Seek(fd, at, unix.SEEK_SET); err != nil {
+		return part{}, &fs.PathError{Op: "seek", Path: path, Err: err}
+	}
+	buf := make([]byte, 32<<10)
+	for len(p.names) < n {
+		got, err := unix.ReadDirent(fd, buf)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return part{}, &fs.PathError{Op: "getdents", Path: path, Err: err}
+		}
+		if got == 0 {
+			return p, nil
+		}
+		_, _, p.names = unix.ParseDirent(buf[:got], -1, p.names)
+	}
+	if p.next, err = unix.Seek(fd, 0, unix.SEEK_CUR); err != nil {
+		return part{}, &fs.PathError{Op: "seek", Path: path, Err: err}
+	}
+	return p, nil
+}
+
+func (k disk) backdate(path string) error {
+	st, err := k.lstat(path)
+	if err != nil {
+		return err
+	}
+	was := st.Mtim
+	was.Sec -= int64(settleFor / time.Second)
+	err = unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{was, was}, unix.AT_SYMLINK_NOFOLLOW)
+	if err != nil {
+		return &fs.PathError{Op: "utimensat", Path: path, Err: err}
+	}
+	return nil
+}
+
 // appendTo opens the file for each call: 500 traces at once then need no 500
 // descriptors, and an open costs a few microseconds once a second. When
 // it fails it takes back what it wrote, as far as that can be done.
@@ -98,6 +153,7 @@ func (disk) appendTo(path string, data []byte) (left int, err error) {
 
 // foreign reads what a stranger left without following links or waiting for
 // a FIFO's writer. What is no file is not even opened: that can do things, with devices.
+// Its times are those after the reading: whoever wrote meanwhile shows.
 func (k disk) foreign(path string) (*foreign, error) {
 	if st, err := k.lstat(path); err != nil {
 		return nil, err
@@ -108,12 +164,17 @@ func (k disk) foreign(path string) (*foreign, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &foreign{writers: askWriters(f)} // before it is read
-	err = unix.Fstat(int(f.Fd()), &d.stat)
-	if err != nil {
-		err = &fs.PathError{Op: "fstat", Path: path, Err: err}
-	} else if d.refused() == "" {
-		d.data, err = readLimited(f, MaxJobBytes)
+	d := &foreign{}
+	stat := func() error {
+		if err := unix.Fstat(int(f.Fd()), &d.stat); err != nil {
+			return &fs.PathError{Op: "fstat", Path: path, Err: err}
+		}
+		return nil
+	}
+	if err = stat(); err == nil && d.refused() == "" {
+		if d.data, err = readLimited(f, MaxJobBytes); err == nil {
+			err = stat()
+		}
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
@@ -136,9 +197,8 @@ func (k disk) removeSame(path string, f *foreign) error {
 
 // foreign is a stranger's file as it was read.
 type foreign struct {
-	stat    unix.Stat_t
-	data    []byte
-	writers writers
+	stat unix.Stat_t
+	data []byte
 }
 
 // refused says what is wrong with the file itself, whatever it holds.
@@ -155,6 +215,9 @@ func (f *foreign) refused() string {
 // ctime is when the file's name, content or rights changed last.
 func (f *foreign) ctime() time.Time { return time.Unix(f.stat.Ctim.Unix()) }
 
+// mtime is when its content changed last.
+func (f *foreign) mtime() time.Time { return time.Unix(f.stat.Mtim.Unix()) }
+
 func kindOfFile(mode uint32) string {
 	switch mode & unix.S_IFMT {
 	case unix.S_IFLNK:
@@ -170,27 +233,3 @@ func kindOfFile(mode uint32) string {
 	}
 	return "of an unknown kind"
 }
-
-// askWriters asks the kernel whether another process may still write to the
-// file: it then refuses a read lease. Only the owner of a file, or
-// CAP_LEASE, may ask; the others learn nothing.
-func askWriters(f *os.File) writers {
-	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
-	switch {
-	case errors.Is(err, unix.EAGAIN):
-		return writersSome
-	case err != nil:
-		return writersUnknown
-	}
-	// The lease goes with the descriptor, which is closed at once.
-	return writersNone
-}
-
-// writers says whether a file is open for writing anywhere.
-type writers int
-
-const (
-	writersUnknown writers = iota
-	writersNone
-	writersSome
-)

@@ -9,15 +9,14 @@ import (
 
 // heldBatch is a batch file in cur/. It goes when all its jobs are over.
 type heldBatch struct {
-	id       ulid.ULID
-	file     string // in cur/
-	attempts int
-	left     int  // jobs that are not over: handed out or ready
-	returned bool // a job of it was given back
+	id    ulid.ULID
+	file  string   // in cur/
+	left  int      // jobs that are not over: handed out or ready
+	ready []*Claim // not handed out; see waiting
 }
 
-// openBatch reads a claimed batch: every job of it that is not done goes into
-// ready, those that an interrupted trace still holds are only counted.
+// openBatch reads a claimed batch: every job of it that is not done waits to
+// be handed out, those that an interrupted trace still holds are only counted.
 func (q *Queue) openBatch(c copyOf, reported func(ulid.ULID) bool) error {
 	b, err := q.s.readBatch(c.Name, c.id)
 	if err != nil {
@@ -27,7 +26,7 @@ func (q *Queue) openBatch(c copyOf, reported func(ulid.ULID) bool) error {
 	if err != nil {
 		return err
 	}
-	hb := &heldBatch{id: b.id, file: c.File, attempts: c.attempts}
+	hb := &heldBatch{id: b.id, file: c.File}
 	var open []*Claim
 	for i, l := range b.lines {
 		if q.held[l.id] != nil || bad[l.id] || reported(l.id) {
@@ -51,7 +50,9 @@ func (q *Queue) openBatch(c copyOf, reported func(ulid.ULID) bool) error {
 	if hb.left == 0 {
 		return q.s.fs.remove(q.s.path("cur", c.File))
 	}
-	q.ready = append(q.ready, open...)
+	for _, c := range open {
+		q.waiting.put(c)
+	}
 	q.batches[hb.id] = hb
 	return nil
 }
@@ -79,22 +80,14 @@ func (s *Spool) jobsIn(dir string) (map[ulid.ULID]bool, error) {
 	return ids, nil
 }
 
-// over books the end of a claim. With again, a job of a batch is offered by
-// the next Claim once more.
-func (q *Queue) over(c *Claim, again bool) error {
+// over books the end of a claim whose job leaves the spool.
+func (q *Queue) over(c *Claim) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.held, c.ID)
 	b := c.batch
 	if b == nil {
-		if !again {
-			q.senders.over(c.Job)
-		}
-		return nil
-	}
-	if again {
-		b.returned = true
-		q.ready = append(q.ready, &Claim{ID: c.ID, Job: c.Job, Attempt: c.Attempt + 1, q: q, batch: b})
+		q.senders.over(c.Job)
 		return nil
 	}
 	b.left--
@@ -108,8 +101,16 @@ func (q *Queue) over(c *Claim, again bool) error {
 	return nil
 }
 
-// returnBatches gives the batches back of which no job is in hand. The
-// attempt counts only when a job of it was tried.
+// returned books the end of a claim whose job waits again: one of its own in
+// new/, one of a batch for the next Claim. q.mu is held.
+func (q *Queue) returned(c *Claim) {
+	delete(q.held, c.ID)
+	if c.batch != nil {
+		q.waiting.put(&Claim{ID: c.ID, Job: c.Job, Attempt: c.Attempt, q: q, batch: c.batch})
+	}
+}
+
+// returnBatches gives the batches back of which no job is in hand.
 func (q *Queue) returnBatches() error {
 	inHand := map[*heldBatch]bool{}
 	for _, c := range q.held {
@@ -120,15 +121,7 @@ func (q *Queue) returnBatches() error {
 		if inHand[b] {
 			continue
 		}
-		n := b.attempts
-		if b.returned {
-			n++
-		}
-		if n >= MaxAttempts {
-			continue // recovery puts it into bad/ with its reason
-		}
-		errs = append(errs, q.s.fs.move(q.s.path("cur", b.file), q.s.path("new", fileName(b.id, n, kindBatch))))
+		errs = append(errs, q.s.fs.move(q.s.path("cur", b.file), q.s.path("new", b.file)))
 	}
-	q.ready = nil
 	return errors.Join(errs...)
 }

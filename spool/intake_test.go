@@ -2,6 +2,7 @@ package spool_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -77,9 +78,8 @@ func TestIntakeRefuses(t *testing.T) {
 		"symbolic link": {"x", func(t *testing.T, path string) error {
 			return os.Symlink("/etc/hostname", path)
 		}, "*.foreign", "is no regular file (a symbolic link)"},
-		"FIFO":      {"x", func(t *testing.T, path string) error { return unix.Mkfifo(path, 0o644) }, "*.foreign", "is no regular file (a FIFO)"},
-		"directory": {"x", func(t *testing.T, path string) error { return os.Mkdir(path, 0o755) }, "*.foreign", "is no regular file (a directory)"},
-		"socket":    {"x", func(t *testing.T, path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o644, 0) }, "*.foreign", "is no regular file (a socket)"},
+		"FIFO":   {"x", func(t *testing.T, path string) error { return unix.Mkfifo(path, 0o644) }, "*.foreign", "is no regular file (a FIFO)"},
+		"socket": {"x", func(t *testing.T, path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o644, 0) }, "*.foreign", "is no regular file (a socket)"},
 		"device": {"x", func(t *testing.T, path string) error {
 			err := unix.Mknod(path, unix.S_IFCHR|0o644, int(unix.Mkdev(1, 3)))
 			if errors.Is(err, unix.EPERM) {
@@ -140,24 +140,122 @@ func write(content string) func(*testing.T, string) error {
 	return func(_ *testing.T, path string) error { return os.WriteFile(path, []byte(content), 0o644) }
 }
 
+// TestIntakeOfWhatWaitedLong: whoever was accepted waits for as long as it
+// takes; an ID is held against the time at which the file got it.
+func TestIntakeOfWhatWaitedLong(t *testing.T) {
+	now := time.Now()
+	s := open(t, spool.Options{Now: func() time.Time { return now }})
+	id, err := s.SubmitDrop(t.Context(), spool.Job{Target: "203.0.113.7"})
+	check(t, err)
+	now = now.Add(40 * 24 * time.Hour)
+	got := claim(t, lock(t, s), 9)
+	if len(got) != 1 || got[0].ID != id || now.Sub(got[0].Job.Accepted) < 39*24*time.Hour {
+		t.Fatalf("claimed %+v, want %s, accepted 40 days ago; files %v", got, id, tree(t, s, nil))
+	}
+}
+
+// TestIntakeOfAWrongClock: the file was dropped while the clock was ten days
+// ahead. Its report is one of today, so its ID must be, too, or nobody finds it.
+func TestIntakeOfAWrongClock(t *testing.T) {
+	var said notes
+	now := time.Now().Add(-10 * 24 * time.Hour)
+	s := open(t, spool.Options{Now: func() time.Time { return now }, Note: said.add})
+	put(t, s, "drop/x", "target = \"203.0.113.7\"\n")
+	put(t, s, "drop/"+ulid.MustNew(ulid.Now(), ulid.DefaultEntropy()).String(), "target = \"203.0.113.8\"\n")
+	q := lock(t, s)
+	if got := claim(t, q, 9); len(got) != 0 {
+		t.Errorf("claimed %+v: its times tell nothing, and it was seen for the first time", got)
+	}
+	now = now.Add(3 * time.Second)
+	got := claim(t, q, 9)
+	if len(got) != 1 || got[0].Job.SentAs != "x" {
+		t.Fatalf("claimed %+v, want x alone", got)
+	}
+	if off := ulid.Time(got[0].ID.Time()).Sub(now).Abs(); off > time.Second || !got[0].Job.Accepted.Equal(now.Round(0)) {
+		t.Errorf("the ID is %s from now, accepted %v; want now", off, got[0].Job.Accepted)
+	}
+	if len(said) != 1 || !strings.Contains(said[0].Text, "has an ID whose time is 239h59m57s from when it got its name") {
+		t.Errorf("notes %+v: want the ID of that clock refused", said)
+	}
+}
+
+// TestDirectoriesStay: they are no jobs, nobody but their owner could move
+// them, and however many there are, they are noted once and call for nothing.
+func TestDirectoriesStay(t *testing.T) {
+	for _, n := range []int{1, 70, 1100} {
+		var said notes
+		s := open(t, spool.Options{Now: later, Note: said.add})
+		for i := range n {
+			check(t, os.Mkdir(filepath.Join(s.Dir(), "drop", fmt.Sprintf("a%04d", i)), 0o755))
+		}
+		put(t, s, "drop/x", "target = \"203.0.113.7\"\n")
+		q := lock(t, s)
+		got := claim(t, q, 9)
+		for range 3 {
+			if got = append(got, claim(t, q, 9)...); q.More() {
+				t.Errorf("%d directories: there is more, want nothing", n)
+			}
+		}
+		if len(got) != 1 {
+			t.Errorf("%d directories: claimed %d, want the job beside them", n, len(got))
+		}
+		left, err := os.ReadDir(filepath.Join(s.Dir(), "drop"))
+		check(t, err)
+		bad, err := os.ReadDir(filepath.Join(s.Dir(), "bad"))
+		check(t, err)
+		noted := min(n, 1001) // the last of so many says that there are more
+		if len(left) != n || len(bad) != 0 || len(said) != noted {
+			t.Errorf("%d directories: drop/ holds %d, bad/ %d, %d notes; want %d, 0, %d", n, len(left), len(bad), len(said), n, noted)
+		}
+	}
+}
+
+// TestIntakeWithoutDrop: somebody has removed drop/. Accepted jobs are
+// traced, and the log says what to do.
+func TestIntakeWithoutDrop(t *testing.T) {
+	var said notes
+	s := open(t, spool.Options{Note: said.add})
+	submit(t, s, spool.Job{Target: "203.0.113.7"})
+	check(t, os.Remove(filepath.Join(s.Dir(), "drop")))
+	q := lock(t, s)
+	if got := claim(t, q, 9); len(got) != 1 {
+		t.Errorf("claimed %d, want 1", len(got))
+	}
+	claim(t, q, 9)
+	if len(said) != 1 || said[0].What != spool.NoteLeft || !strings.Contains(said[0].Text, "make it again") {
+		t.Errorf("notes %+v: want one that says what to do", said)
+	}
+}
+
 // TestIntakeLeavesTheUnfinished: hidden names are never taken, a file that is
 // being written gets its grace, and what comes on top of a full disk waits.
 func TestIntakeLeavesTheUnfinished(t *testing.T) {
 	now := time.Now()
 	s := open(t, spool.Options{Now: func() time.Time { return now }})
 	put(t, s, "drop/.hidden", "target = \"203.0.113.7\"\n")
-	put(t, s, "drop/half", "target = \"203.0.")
+	put(t, s, "drop/.recipe.job", "target = \"203.0.113.7\"\n")
+	dead := filepath.Join(s.Dir(), "drop", "."+ulid.Make().String()+".job") // of a sender that was killed
+	check(t, write("target = \"203.0.")(t, dead))
+	half := filepath.Join(s.Dir(), "drop", "half")
+	check(t, write("target = \"203.0.")(t, half))
 	q := lock(t, s)
 	if got := claim(t, q, 9); len(got) != 0 {
 		t.Errorf("claimed %d", len(got))
 	}
-	wantTree(t, s, nil, "drop/.hidden", "drop/half")
-	put(t, s, "drop/half", "target = \"203.0.113.7\"\n")
+	wantTree(t, s, nil, "drop/"+filepath.Base(dead), "drop/.hidden", "drop/.recipe.job", "drop/half")
+	if settling, err := q.Drop(); !settling || err != nil {
+		t.Errorf("drop/ stands at %v, %v: want one that will be taken", settling, err)
+	}
+	check(t, write("target = \"203.0.113.7\"\n")(t, half))
+	now = now.Add(3 * time.Second)
 	got := claim(t, q, 9)
 	if len(got) != 1 {
 		t.Fatalf("claimed %d after the file was finished, want 1", len(got))
 	}
-	wantTree(t, s, map[ulid.ULID]string{got[0].ID: "A"}, "cur/A.job", "drop/.hidden")
+	wantTree(t, s, map[ulid.ULID]string{got[0].ID: "A"}, "cur/A.job", "drop/"+filepath.Base(dead), "drop/.hidden", "drop/.recipe.job")
+	now = now.Add(time.Hour)
+	claim(t, q, 9)
+	wantTree(t, s, map[ulid.ULID]string{got[0].ID: "A"}, "cur/A.job", "drop/.hidden", "drop/.recipe.job")
 }
 
 func TestIntakeWaitsWhileFull(t *testing.T) {

@@ -27,9 +27,11 @@ type Queue struct {
 	mu        sync.Mutex
 	recovered bool
 	held      map[ulid.ULID]*Claim     // handed out and not over
-	ready     []*Claim                 // lines of claimed batches, not yet handed out
 	batches   map[ulid.ULID]*heldBatch // batch files in cur/
 	left      map[string]bool          // files in drop/ that could not be taken, noted once
+	kept      map[ulid.ULID]kept       // in new/, and not to be claimed yet
+	ahead     map[string]stillness     // files in drop/ with times of the future
+	drop      dropState
 	senders   senders
 	waiting   waiting
 	more      bool // the last sweep of drop/ left some for the next
@@ -65,10 +67,15 @@ func (s *Spool) Lock() (*Queue, error) {
 	}
 }
 
+// lockFile opens and locks. Whoever may read the file could hold the lock
+// and keep every runner out: nobody else may.
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	if st, err := f.Stat(); err == nil && st.Mode().Perm() != 0o600 {
+		_ = f.Chmod(0o600) // of an earlier version; not ours to change where another user made it
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {

@@ -23,13 +23,14 @@ import (
 //
 // It is for one goroutine at a time.
 type memFS struct {
-	rnd    *rand.Rand
-	now    func() time.Time
-	nodes  map[int]*memNode
-	live   map[string]map[string]int // directory → name → node
-	stable map[string]map[string]int // the same at the last power cut, or start
-	log    []*memChange              // what has changed since
-	next   int
+	rnd     *rand.Rand
+	now     func() time.Time
+	nodes   map[int]*memNode
+	live    map[string]map[string]int // directory → name → node
+	stable  map[string]map[string]int // the same at the last power cut, or start
+	log     []*memChange              // what has changed since
+	changes map[string]int64          // of each directory, ever
+	next    int
 
 	told func(text string)          // of each call; nil: quiet
 	lies func(op, path string) bool // planted faults: this call does nothing and says it did
@@ -71,6 +72,10 @@ func (m *memFS) settle() {
 }
 
 func (m *memFS) change(c *memChange) *memChange {
+	if m.changes == nil {
+		m.changes = map[string]int64{}
+	}
+	m.changes[c.dir]++
 	m.log = append(m.log, c)
 	if c.node == 0 {
 		delete(m.live[c.dir], c.name)
@@ -308,6 +313,10 @@ func (p *memProc) read(name string, limit int) ([]byte, error) {
 }
 
 func (p *memProc) stat(name string) (st unix.Stat_t, err error) {
+	if dir := path.Clean(name); p.live[dir] != nil {
+		st.Mode, st.Mtim.Sec = unix.S_IFDIR|0o700, p.changes[dir] // a clock of its own: no change has the time of another
+		return st, nil
+	}
 	n, i, err := p.node(name)
 	if err != nil {
 		return st, err
@@ -333,6 +342,29 @@ func (p *memProc) list(dir string) (names []string, err error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+func (p *memProc) listPart(dir string, at int64, n int) (part, error) {
+	names, err := p.list(dir)
+	if err != nil {
+		return part{}, err
+	}
+	names = names[min(at, int64(len(names))):]
+	if len(names) <= n {
+		return part{names: names}, nil
+	}
+	return part{names[:n], at + int64(n)}, nil
+}
+
+func (p *memProc) backdate(name string) error {
+	if _, err := p.step("backdate", name); err != nil {
+		return err
+	}
+	n, _, err := p.node(name)
+	if err == nil {
+		n.mtime, n.ctime = n.mtime.Add(-settleFor), p.now()
+	}
+	return err
 }
 
 func (p *memProc) move(from, to string) error {

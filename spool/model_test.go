@@ -1,12 +1,12 @@
 package spool
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -37,7 +37,7 @@ func modelCampaign(t *testing.T, n int) {
 					return
 				}
 				w := newWorld(uint64(seed), nil)
-				if err := w.live(); err != nil {
+				if err := w.liveThrough(); err != nil {
 					t.Errorf("seed %d: %v\nrun it alone: MTRQ_MODEL_SEED=%d go test -run TestModelSeed -v ./spool/", seed, err, seed)
 				}
 				mu.Lock()
@@ -51,6 +51,16 @@ func modelCampaign(t *testing.T, n int) {
 	if total.PowerCuts == 0 || total.Kills == 0 || total.Acknowledged == 0 || total.Interrupted == 0 || total.Joined == 0 || total.Bad == 0 {
 		t.Errorf("the campaign did not reach everything: %+v", total)
 	}
+}
+
+// liveThrough is live that makes an error of a panic, for its seed to be told.
+func (w *world) liveThrough() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return w.live()
 }
 
 // TestModelCatchesPlantedLoss breaks the spool in ways that lose jobs: the
@@ -114,7 +124,11 @@ type world struct {
 	counts  modelCounts
 	wrong   error // the first thing that must not happen
 	plant   string
-	busy    bool // somebody's turn in the middle of another's call
+	soon    bool                 // the last runner came so soon that tmp/ may hold what dead senders left
+	named   map[string]bool      // files that a stranger synced in drop/: accepted
+	sentAs  map[ulid.ULID]string // of the reports
+	files   int                  // names that strangers gave
+	busy    bool                 // somebody's turn in the middle of another's call
 
 	runner *memProc
 	queue  *Queue
@@ -127,6 +141,7 @@ func newWorld(seed uint64, plant func(*world)) *world {
 		rnd:   rand.New(rand.NewPCG(seed, 1)),
 		clock: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC),
 		acked: map[ulid.ULID]string{}, reports: map[ulid.ULID]int{},
+		named: map[string]bool{}, sentAs: map[ulid.ULID]string{},
 	}
 	w.fs = newMemFS(w.rnd, w.now)
 	if plant != nil {
@@ -188,7 +203,13 @@ func (w *world) live() error {
 		}
 		w.clock = w.clock.Add(time.Duration(w.rnd.IntN(int(2 * freshFor))))
 	}
-	w.clock = w.clock.Add(time.Hour)
+	// The last runner comes soon after the crash or much later: what was
+	// accepted is taken at once either way.
+	if w.soon = w.rnd.IntN(2) == 0; w.soon {
+		w.clock = w.clock.Add(settleFor + time.Second)
+	} else {
+		w.clock = w.clock.Add(time.Hour)
+	}
 	if w.age(false); w.wrong != nil {
 		return w.wrong
 	}
@@ -232,11 +253,14 @@ func (w *world) age(mortal bool) {
 		w.endOfAge()
 		return
 	}
-	for range 3 * MaxAttempts {
+	for range 1000 { // one at a time, where all are on their last attempt
+		w.claim(100)
+		if len(w.held) == 0 && !w.queue.More() {
+			break
+		}
 		for _, c := range slices.Clone(w.held) {
 			w.finish(c)
 		}
-		w.claim(100)
 	}
 	if len(w.held) > 0 {
 		w.fail("there is still something to claim: %d", len(w.held))
@@ -253,7 +277,7 @@ func (w *world) endOfAge() {
 	case !dead && w.rnd.IntN(2) == 0:
 		for _, c := range w.held {
 			if w.reports[c.ID] == 0 {
-				_ = c.Return("shutdown") // what cannot be returned stays, and is recovered
+				_ = c.Return() // what cannot be returned stays, and is recovered
 			}
 		}
 		w.queue.lock = nil
@@ -320,7 +344,7 @@ func (w *world) work(c *Claim) {
 	case 2, 3:
 		_ = c.Append([]byte(`{"e":"p","n":0}` + "\n"))
 	case 4:
-		if c.Return("not now") == nil {
+		if c.Return() == nil {
 			w.counts.Returned++
 			w.drop(c)
 			w.ofJoined(c, func(o *Claim) { delete(w.joined, o) })
@@ -330,7 +354,7 @@ func (w *world) work(c *Claim) {
 			w.counts.Bad++
 			w.drop(c)
 			w.ofJoined(c, func(o *Claim) {
-				if o.Return("its trace is bad") == nil {
+				if o.Return() == nil {
 					w.drop(o)
 				}
 			})
@@ -353,8 +377,12 @@ func (w *world) finish(c *Claim) {
 	}
 	if w.reports[c.ID] == 0 {
 		w.reports[c.ID]++
+		w.sentAs[c.ID] = c.Job.SentAs
 		w.counts.Reported++
-		w.ofJoined(c, func(o *Claim) { w.reports[o.ID]++ }) // the same report
+		w.ofJoined(c, func(o *Claim) { // the same report
+			w.reports[o.ID]++
+			w.sentAs[o.ID] = o.Job.SentAs
+		})
 	}
 	if c.Finish() == nil {
 		w.drop(c)
@@ -397,66 +425,6 @@ func (w *world) reported(id ulid.ULID) bool {
 	return w.reports[id] > 0 && !(w.plant == "forgetful archive" && w.rnd.IntN(10) == 0)
 }
 
-// send is a process that submits something, one way or another.
-func (w *world) send() {
-	p := w.process(true)
-	p.other = func(string) { // the runner's turn
-		if w.busy || w.queue == nil || !w.queue.recovered || w.rnd.IntN(12) > 0 || w.runner.left == 0 {
-			return
-		}
-		w.busy = true
-		w.claim(3)
-		if len(w.held) > 0 {
-			w.work(w.held[w.rnd.IntN(len(w.held))])
-		}
-		w.busy = false
-	}
-	s := w.open(p)
-	ctx := context.Background()
-	job := Job{Target: "203.0.113.7", Source: "cli", Reason: "model"}
-	switch w.rnd.IntN(6) {
-	case 0:
-		ids, err := s.SubmitBatch(ctx, Job{Source: "cli"}, []string{"203.0.113.8", "203.0.113.9"}[:1+w.rnd.IntN(2)])
-		if err == nil {
-			for _, id := range ids {
-				w.ack(id, "batch")
-			}
-		}
-	case 1:
-		job.ID, _ = s.newID()
-		if _, err := s.SubmitDrop(ctx, job); err == nil || w.plant == "early drop" {
-			w.ack(job.ID, "drop")
-		}
-	case 2: // a stranger's file; nobody is told anything
-		name := fmt.Sprintf("/drop/x%d", w.rnd.IntN(3))
-		text := []string{"target = \"203.0.113.10\"\n", "target = 7\n"}[w.rnd.IntN(2)]
-		if n, err := w.fs.create(name, 0o644, []byte(text)); err == nil && w.rnd.IntN(2) == 0 {
-			n.ctime = n.ctime.Add(time.Millisecond) // renamed into place
-		}
-	case 3: // the watchdog, which is the runner's own process
-		if w.busy || w.queue == nil || w.runner.left == 0 || !w.queue.recovered {
-			return
-		}
-		rs := w.queue.s
-		id, err := rs.newID()
-		if err == nil {
-			job.ID, job.Source = id, "watchdog"
-			if rs.SubmitGiven(ctx, job, []byte("{\"e\":\"start\"}\n{\"e\":\"p\",\"n\":0}\n")) == nil {
-				w.ack(id, "given")
-			}
-		}
-	default:
-		if id, err := s.Submit(ctx, job); err == nil {
-			w.ack(id, "submit")
-		}
-	}
-}
-
-func (w *world) ack(id ulid.ULID, how string) {
-	w.acked[id] = how
-	w.counts.Acknowledged++
-}
-
 func (w *world) fail(format string, args ...any) {
 	if w.wrong == nil {
 		w.wrong = fmt.Errorf(format, args...)
@@ -481,10 +449,17 @@ func (w *world) audit() error {
 			errs = append(errs, fmt.Errorf("%s (%s): reported, and in bad/ too", id, how))
 		}
 	}
+	times := map[string]int{} // by name
+	for _, name := range w.sentAs {
+		times[name]++
+	}
 	names, err := s.list("bad")
 	errs = append(errs, err)
 	for _, file := range names {
 		n, ok := parseFile(file)
+		if j, err := s.readJob(Name{"bad", file}, n.id); ok && !n.reason && n.kind == kindJob && err == nil {
+			times[j.SentAs]++
+		}
 		switch {
 		case !ok || n.reason:
 			continue
@@ -497,8 +472,20 @@ func (w *world) audit() error {
 			errs = append(errs, fmt.Errorf("%s: TORN: acknowledged, and nobody can read it: %w", file, err))
 		}
 	}
+	for name := range w.named {
+		switch times[name] {
+		case 0:
+			errs = append(errs, fmt.Errorf("drop/%s: LOST: accepted, in no report and not in bad/", name))
+		case 1:
+		default:
+			errs = append(errs, fmt.Errorf("drop/%s: DOUBLED: in reports and bad/ %d times", name, times[name]))
+		}
+	}
 	for _, dir := range []string{"tmp", "new", "cur", "drop"} {
 		names, err := s.list(dir)
+		if dir == "tmp" && w.soon { // senders may be at work there, for all one knows
+			names = slices.DeleteFunc(names, func(file string) bool { return !strings.HasSuffix(file, "."+string(kindIntake)) })
+		}
 		if err != nil || len(names) > 0 {
 			errs = append(errs, fmt.Errorf("%s/ still holds %v, %v", dir, names, err))
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// MaxAttempts is how often a job may be claimed and given back before it
-// goes to bad/.
+// MaxAttempts is how many runners may die with a job in hand before a probe
+// was sent, until it goes to bad/.
 const MaxAttempts = 3
 
 // A Name is one file in the spool.
@@ -28,6 +28,7 @@ const (
 	kindBatch   kind = "batch"
 	kindEvents  kind = "events"
 	kindForeign kind = "foreign" // bad/ only: what came under another name
+	kindIntake  kind = "intake"  // tmp/ only: a job from drop/, written by the runner and nobody else
 )
 
 // parsed is a file name taken apart: <ULID>[.<attempts>].<kind>[.reason].
@@ -54,7 +55,7 @@ func parseFile(file string) (parsed, bool) {
 	p.kind = kind(parts[len(parts)-1])
 	switch p.kind {
 	case kindJob, kindBatch:
-	case kindEvents, kindForeign:
+	case kindEvents, kindForeign, kindIntake:
 		return p, len(parts) == 2
 	default:
 		return parsed{}, false

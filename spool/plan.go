@@ -204,8 +204,8 @@ func (p *planner) interrupted(id ulid.ULID, g *group) {
 	p.do(Action{Do: Report, ID: id, File: at, With: p.with(id)})
 }
 
-// again puts what was claimed back into new/, or into bad/ after the last
-// attempt, and leaves one copy.
+// again counts an attempt of what was claimed and puts it back into new/, or
+// into bad/ after the last one. It leaves one copy.
 func (p *planner) again(id ulid.ULID, g *group, why string) Name {
 	keep, rest := pick(g)
 	at := keep.Name
@@ -270,7 +270,8 @@ func (p *planner) eventsAlone(id ulid.ULID, g *group) {
 func (p *planner) rest(id ulid.ULID, g *group) {
 	later := len(g.new)+len(g.cur)+len(g.bad) > 0
 	for _, c := range g.tmp {
-		if later || !c.Fresh || p.l.Reported[id] {
+		// One of an intake is its dead predecessor's, whoever asks: it has the spool's lock.
+		if later || !c.Fresh || c.kind == kindIntake || p.l.Reported[id] {
 			p.remove(id, c.Name, "was never accepted, or is a second copy")
 		}
 	}

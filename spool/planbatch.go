@@ -1,6 +1,10 @@
 package spool
 
-import "github.com/oklog/ulid/v2"
+import (
+	"slices"
+
+	"github.com/oklog/ulid/v2"
+)
 
 // batch plans for a batch file: each line is a job whose report exists, that
 // has gone its own way, that sent probes, or that is still open.
@@ -29,12 +33,28 @@ func (p *planner) batch(id ulid.ULID, g *group) {
 		p.remove(id, keep.Name, "all its jobs are done")
 		p.removeAll(id, rest)
 		return
+	case lines.open > 0 && keep.Dir == "cur" && len(lines.sent) > 0:
+		at = p.onward(id, keep, rest)
 	case lines.open > 0 && keep.Dir == "cur":
 		at = p.again(id, g, "its jobs were claimed and given back")
 	default:
 		p.removeAll(id, rest)
 	}
 	p.reportLines(lines, at)
+}
+
+// onward puts a batch back into new/ as it was: jobs of it were traced, so the
+// runner did not die of the batch, and each time fewer are left.
+func (p *planner) onward(id ulid.ULID, keep copyOf, rest []copyOf) Name {
+	at := Name{"new", keep.File}
+	if slices.ContainsFunc(rest, func(c copyOf) bool { return c.Name == at }) {
+		rest = slices.DeleteFunc(rest, func(c copyOf) bool { return c.Name == at })
+		rest = append(rest, keep)
+	} else {
+		p.do(Action{Do: Move, ID: id, File: keep.Name, To: at})
+	}
+	p.removeAll(id, rest)
+	return at
 }
 
 // linesFound counts the jobs of a batch by what became of them.

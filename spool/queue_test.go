@@ -5,8 +5,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mtrq/mtrq/spool"
@@ -28,10 +31,14 @@ func (n *notes) kinds() []spool.NoteKind {
 	return kinds
 }
 
+// put writes a file; one in drop/ has stood still for long enough.
 func put(t *testing.T, s *spool.Spool, name, content string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(s.Dir(), name), []byte(content), 0o644); err != nil {
-		t.Fatal(err)
+	path := filepath.Join(s.Dir(), name)
+	check(t, os.WriteFile(path, []byte(content), 0o644))
+	if strings.HasPrefix(name, "drop/") {
+		was := time.Now().Add(-5 * time.Second)
+		check(t, os.Chtimes(path, was, was))
 	}
 }
 
@@ -51,31 +58,101 @@ func check(t *testing.T, err error) {
 	}
 }
 
-func TestReturnCountsAttemptsThenBad(t *testing.T) {
+func TestReturnIsNoAttempt(t *testing.T) {
 	var said notes
 	s := open(t, spool.Options{Note: said.add})
-	id := submit(t, s, spool.Job{Target: "203.0.113.7"})
-	names := map[ulid.ULID]string{id: "A"}
+	names := map[ulid.ULID]string{submit(t, s, spool.Job{Target: "203.0.113.7"}): "A"}
 	q := lock(t, s)
-	for attempt, after := range []string{"new/A.1.job", "new/A.2.job"} {
+	for range spool.MaxAttempts + 1 {
 		c := claim(t, q, 1)[0]
-		if c.Attempt != attempt+1 {
-			t.Errorf("attempt %d, want %d", c.Attempt, attempt+1)
+		if c.Attempt != 1 || c.Last() {
+			t.Errorf("attempt %d, last %v; want the first", c.Attempt, c.Last())
 		}
 		check(t, c.Append([]byte(`{"e":"start"}`+"\n")))
-		check(t, c.Return("no mtr-packet"))
-		wantTree(t, s, names, after)
+		check(t, c.Return())
+		wantTree(t, s, names, "new/A.job")
 	}
-	check(t, claim(t, q, 1)[0].Return("no mtr-packet"))
-	wantTree(t, s, names, "bad/A.2.job", "bad/A.2.job.reason")
-	if got, want := content(t, s, "bad/"+id.String()+".2.job.reason"), "given back 3 times, the last time because: no mtr-packet\n"; got != want {
-		t.Errorf("reason %q, want %q", got, want)
-	}
-	if diff := cmp.Diff([]spool.NoteKind{spool.NoteBad}, said.kinds()); diff != "" {
+	if diff := cmp.Diff([]spool.NoteKind(nil), said.kinds()); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
 	}
-	if got := claim(t, q, 1); len(got) != 0 {
-		t.Errorf("claimed %d jobs from bad", len(got))
+}
+
+// TestReturnBesideClaim: what is given back is claimed again, and by no
+// Claim meanwhile taken for somebody else's file.
+func TestReturnBesideClaim(t *testing.T) {
+	var said notes
+	s := open(t, spool.Options{Note: said.add})
+	for range 20 {
+		submit(t, s, spool.Job{Target: "203.0.113.7"})
+	}
+	q := lock(t, s)
+	var back sync.WaitGroup
+	for range 20 {
+		claims, err := q.Claim(noReports, 100)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, c := range claims {
+			back.Go(func() {
+				if err := c.Return(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	back.Wait()
+	if got := claim(t, q, 100); len(got) != 20 || len(said.kinds()) > 0 {
+		t.Errorf("%d jobs left, noted %v; want all 20", len(got), said.kinds())
+	}
+}
+
+// died is a runner that ends with all that it claimed in hand.
+func died(t *testing.T, s *spool.Spool) (claimed int) {
+	t.Helper()
+	q, err := s.Lock()
+	check(t, err)
+	_, err = q.Recover(noReports)
+	check(t, err)
+	claimed = len(claim(t, q, 9))
+	check(t, q.Close())
+	return claimed
+}
+
+// What was in hand when two runners died is claimed one by one: the third
+// death takes only one to bad/.
+func TestLastAttemptsComeOneByOne(t *testing.T) {
+	var said notes
+	s := open(t, spool.Options{Note: said.add})
+	names := map[ulid.ULID]string{}
+	for _, name := range []string{"A", "B", "C"} {
+		names[submit(t, s, spool.Job{Target: "203.0.113.7"})] = name
+	}
+	for range 2 {
+		if n := died(t, s); n != 3 {
+			t.Fatalf("%d claimed, want all 3", n)
+		}
+	}
+	names[submit(t, s, spool.Job{Target: "203.0.113.8"})] = "D"
+	if n := died(t, s); n != 2 { // A alone of the old ones, and D
+		t.Errorf("%d claimed by the third runner, want 2", n)
+	}
+	q := lock(t, s)
+	if got := said.kinds(); !slices.Equal(got, []spool.NoteKind{spool.NoteBad}) {
+		t.Errorf("notes %v, want one of A", got)
+	}
+	wantTree(t, s, names, "bad/A.2.job", "bad/A.2.job.reason", "new/B.2.job", "new/C.2.job", "new/D.1.job")
+	first := claim(t, q, 9)
+	if len(first) != 2 || !first[0].Last() || first[1].Last() {
+		t.Fatalf("claimed %d, want B and D", len(first))
+	}
+	wantTree(t, s, names, "bad/A.2.job", "bad/A.2.job.reason", "cur/B.2.job", "cur/D.1.job", "new/C.2.job")
+	check(t, first[1].Append([]byte(probeLine))) // says nothing about B
+	if again := claim(t, q, 9); len(again) != 0 {
+		t.Errorf("claimed %d while B is not through", len(again))
+	}
+	check(t, first[0].Append([]byte(probeLine)))
+	if again := claim(t, q, 9); len(again) != 1 || names[again[0].ID] != "C" {
+		t.Errorf("claimed %d after B's first probe, want C", len(again))
 	}
 }
 
@@ -242,5 +319,22 @@ func TestClaimAdoptsEventsGivenAhead(t *testing.T) {
 	}
 	if got, want := content(t, s, "cur/"+other.String()+".events"), `{"e":"end"}`+"\n"; got != want {
 		t.Errorf("events %q, want those without a probe gone: %q", got, want)
+	}
+}
+
+// TestLockIsForNobodyElse: who may open run.lock could keep every runner out.
+func TestLockIsForNobodyElse(t *testing.T) {
+	s := open(t, spool.Options{})
+	path := filepath.Join(s.Dir(), "run.lock")
+	for _, before := range []string{"new", "of an earlier version"} {
+		q, err := s.Lock()
+		check(t, err)
+		st, err := os.Stat(path)
+		check(t, err)
+		if st.Mode().Perm() != 0o600 {
+			t.Errorf("%s: mode %v, want 0600", before, st.Mode())
+		}
+		check(t, q.Close())
+		check(t, os.Chmod(path, 0o644))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -31,24 +32,48 @@ func (q *Queue) Recover(reported func(ulid.ULID) bool) (Recovery, error) {
 	if q.recovered {
 		return r, fmt.Errorf("recover spool %s: done already", q.s.dir)
 	}
-	l, has, err := q.s.found(reported)
+	err := errStale
+	for errors.Is(err, errStale) { // each time one file more is in bad/
+		err = q.recover(reported, &r)
+	}
+	if err == nil {
+		err = q.s.sync("bad", "cur", "new", "tmp")
+	}
 	if err != nil {
-		return r, fmt.Errorf("recover spool %s: %w", q.s.dir, err)
-	}
-	for _, a := range Plan(l) {
-		if err := q.act(a, has, &r); err != nil {
-			clear(q.held)
-			clear(q.batches)
-			return Recovery{}, fmt.Errorf("recover spool %s: %s %s: %w", q.s.dir, a.Do, a.File, explain(err))
-		}
-	}
-	if err := q.s.sync("bad", "cur", "new", "tmp"); err != nil {
 		clear(q.held)
 		clear(q.batches)
 		return Recovery{}, fmt.Errorf("recover spool %s: %w", q.s.dir, explain(err))
 	}
 	q.recovered = true
 	return r, nil
+}
+
+// errStale: what Plan decided by has changed.
+var errStale = errors.New("a job turned out to be bad")
+
+// recover does what Plan says, and adds to r.
+func (q *Queue) recover(reported func(ulid.ULID) bool, r *Recovery) error {
+	clear(q.held)
+	clear(q.batches)
+	r.Interrupted = nil
+	l, has, err := q.s.found(reported)
+	if err != nil {
+		return err
+	}
+	for _, a := range Plan(l) {
+		if err := q.act(a, has, r); err != nil {
+			return fmt.Errorf("%s %s: %w", a.Do, a.File, err)
+		}
+	}
+	// Where the job could not be read whose trace served another, that one stays, too.
+	r.Interrupted = slices.DeleteFunc(r.Interrupted, func(c *Claim) bool {
+		alone := c.Joined != (ulid.ULID{}) && q.held[c.Joined] == nil
+		if alone {
+			delete(q.held, c.ID)
+		}
+		return alone
+	})
+	return nil
 }
 
 // contents are what the files of a listing hold, so that none is read twice:
@@ -65,6 +90,7 @@ type contents struct {
 func (s *Spool) found(reported func(ulid.ULID) bool) (Listing, contents, error) {
 	l := Listing{Batches: map[Name][]ulid.ULID{}, Sent: map[ulid.ULID]bool{}, Reported: map[ulid.ULID]bool{}, Joined: map[ulid.ULID]ulid.ULID{}}
 	has := contents{map[ulid.ULID]*batch{}, map[Name]error{}, map[ulid.ULID]eventsSeen{}}
+	left := unread{ids: map[ulid.ULID]bool{}}
 	for _, dir := range []string{"tmp", "new", "cur", "bad"} {
 		names, err := s.list(dir)
 		if err != nil {
@@ -88,12 +114,12 @@ func (s *Spool) found(reported func(ulid.ULID) bool) (Listing, contents, error) 
 			case !ok || n.reason:
 			case n.kind == kindBatch && dir != "tmp":
 				b, err := s.readBatch(f.Name, n.id)
-				if saysNothing(err) {
-					return l, has, err
-				}
-				if err != nil {
+				switch {
+				case saysNothing(err):
+					left.batch(s, f.Name, n.id, err)
+				case err != nil:
 					has.faulty[f.Name] = err
-				} else {
+				default:
 					has.read[n.id] = b
 					for _, line := range b.lines {
 						l.Batches[f.Name] = append(l.Batches[f.Name], line.id)
@@ -108,7 +134,8 @@ func (s *Spool) found(reported func(ulid.ULID) bool) (Listing, contents, error) 
 				}
 				e, err := s.readEvents(s.path(dir, file))
 				if err != nil {
-					return l, has, err
+					left.file(s, f.Name, n.id, err)
+					break
 				}
 				l.Sent[n.id], has.events[n.id] = e.sent, e
 				for _, id := range e.joined {
@@ -119,7 +146,59 @@ func (s *Spool) found(reported func(ulid.ULID) bool) (Listing, contents, error) 
 			}
 		}
 	}
+	left.takeOut(&l)
 	return l, has, nil
+}
+
+// unread is what a broken disk or wrong rights keep from being read. It stays where it is
+// until the next recovery, and keeps nobody else from being traced.
+type unread struct {
+	ids     map[ulid.ULID]bool
+	batches bool // one is among them: whose events lie in cur/ is not known
+}
+
+func (u *unread) file(s *Spool, n Name, id ulid.ULID, err error) {
+	u.ids[id] = true
+	s.note(Note{What: NoteLeft, ID: id, File: n.String(), Text: explain(err).Error()})
+}
+
+func (u *unread) batch(s *Spool, n Name, id ulid.ULID, err error) {
+	u.batches = true
+	u.file(s, n, id, err)
+}
+
+// takeOut has Plan decide without what could not be read.
+func (u *unread) takeOut(l *Listing) {
+	if len(u.ids) == 0 {
+		return
+	}
+	own := map[ulid.ULID]bool{}
+	for _, f := range l.Files {
+		if n, ok := parseFile(f.File); ok && n.kind != kindEvents {
+			own[n.id] = true
+		}
+	}
+	for name, lines := range l.Batches {
+		n, _ := parseFile(name.File)
+		left := u.ids[n.id] || slices.ContainsFunc(lines, func(id ulid.ULID) bool { return u.ids[id] })
+		if left {
+			u.ids[n.id] = true
+		}
+		for _, id := range lines {
+			own[id] = true
+			if left {
+				u.ids[id] = true
+			}
+		}
+	}
+	l.Files = slices.DeleteFunc(l.Files, func(f Found) bool {
+		n, ok := parseFile(f.File)
+		out := ok && (u.ids[n.id] || u.batches && n.kind == kindEvents && !own[n.id])
+		if out {
+			delete(l.Sent, n.id) // nobody is reported with a trace that stays here
+		}
+		return out
+	})
 }
 
 func ask(known map[ulid.ULID]bool, id ulid.ULID, reported func(ulid.ULID) bool) {
@@ -175,7 +254,7 @@ func (q *Queue) interrupted(a Action, has contents) (*Claim, error) {
 		if a.File.Dir == "cur" { // nothing else of it is open: it goes with the last report
 			hb := q.batches[n.id]
 			if hb == nil {
-				hb = &heldBatch{id: n.id, file: a.File.File, attempts: n.attempts}
+				hb = &heldBatch{id: n.id, file: a.File.File}
 				q.batches[n.id] = hb
 			}
 			hb.left++
@@ -183,16 +262,24 @@ func (q *Queue) interrupted(a Action, has contents) (*Claim, error) {
 		}
 	} else {
 		j, err := q.s.readJob(a.File, a.ID)
+		if saysNothing(err) {
+			q.s.note(Note{What: NoteLeft, ID: a.ID, File: a.File.String(), Text: explain(err).Error()})
+			return nil, nil
+		}
 		if err != nil {
 			// The evidence goes with it; nobody could say what it is of.
 			events := fileName(a.ID, 0, kindEvents)
-			err = q.badFile(copyOf{Found{Name: a.File}, n}, err)
-			if err == nil {
-				err = q.s.fs.move(q.s.path("cur", events), q.s.path("bad", events))
+			if err = q.badFile(copyOf{Found{Name: a.File}, n}, err); err != nil {
+				return nil, err
+			}
+			err = q.s.fs.move(q.s.path("cur", events), q.s.path("bad", events))
+			if err == nil || errors.Is(err, fs.ErrNotExist) { // it joined another's trace
+				err = errStale // those who joined its own have to wait again
 			}
 			return nil, err
 		}
 		c.Job, c.file = j, a.File.File
+		q.senders.met(j)
 	}
 	e := has.events[a.ID] // none where it joined another's trace
 	c.sent, c.torn = e.sent, e.torn

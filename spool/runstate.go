@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // RunStateFile is the file in state/ that a running node replaces once a
@@ -30,7 +32,14 @@ type RunState struct {
 	Pool       RunPool   `json:"pool"`
 	Spool      RunSpool  `json:"spool"`
 	Health     []Health  `json:"health"`
+
+	// Served are the jobs that joined the trace of another, whose ID is the
+	// value: what was seen for them is in that one's events. At most MaxServed.
+	Served map[ulid.ULID]ulid.ULID `json:"served,omitempty"`
 }
+
+// MaxServed keeps run.json short, which is written and read once a second.
+const MaxServed = 1000
 
 // RunJobs is how many jobs are where.
 type RunJobs struct {
@@ -80,6 +89,10 @@ type RunSpool struct {
 	Soon     string   `json:"soon,omitempty"` // it will be full soon: what to do
 }
 
+// HealthProbing is what a node says of its probes: not OK means that it can
+// send none.
+const HealthProbing = "mtr-packet"
+
 // Health is one thing that is well or not, and what to do.
 type Health struct {
 	What string `json:"what"`
@@ -87,8 +100,25 @@ type Health struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// WriteRunState replaces state/run.json.
+// Unable says why a node that runs can send no probe, so that jobs wait;
+// empty: it can.
+func (st RunState) Unable() string {
+	for _, h := range st.Health {
+		if h.What == HealthProbing && !h.OK {
+			return h.Hint
+		}
+	}
+	return ""
+}
+
+// WriteRunState replaces state/run.json. The first time, it removes from
+// state/ what writers that were killed have left there.
 func (s *Spool) WriteRunState(st RunState) error {
+	s.tidied.Do(func() {
+		if err := s.tidyState(); err != nil {
+			s.note(Note{What: NoteLeft, File: "state/", Text: "could not be tidied: " + err.Error()})
+		}
+	})
 	data, err := json.MarshalIndent(st, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", RunStateFile, err)

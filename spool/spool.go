@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -29,6 +30,8 @@ type Spool struct {
 	ids       idSource
 	committer committer
 	watching  watchBook
+	arrived   arrivals
+	tidied    sync.Once // state/, by WriteRunState
 }
 
 // Options are what a Spool needs to know beside its directory. The zero
@@ -94,6 +97,17 @@ func Open(dir string, opt Options) (*Spool, error) {
 		}
 	}
 	return s, nil
+}
+
+// Look gives the spool in dir to those who only look: it makes nothing, where
+// Open would make a spool out of a mistyped name. What is not there is told by the
+// methods, as fs.ErrNotExist.
+func Look(dir string) (*Spool, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("look at spool %s: %w", dir, err)
+	}
+	return &Spool{dir: abs, fs: disk{}, parallel: parallelSyncs}, nil
 }
 
 // Dir gives the spool's directory, absolute.

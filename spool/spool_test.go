@@ -182,7 +182,7 @@ func TestSubmitClaimFinish(t *testing.T) {
 	if diff := cmp.Diff("{\"e\":\"start\"}\n{\"e\":\"p\",\"n\":0,\"ttl\":0,\"ms\":0.2}\n", string(got)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if err := c.Return("no"); err == nil {
+	if err := c.Return(); err == nil {
 		t.Error("a job with probes sent could be returned")
 	}
 	if err := c.Finish(); err != nil {

@@ -24,13 +24,41 @@ func (s *Spool) WriteState(name string, data []byte) error {
 	return nil
 }
 
+// tempPrefix begins the names of files that are being written.
+const tempPrefix = ".tmp-"
+
+// tidyState removes what processes that were killed were writing. What is
+// young may still be somebody's.
+func (s *Spool) tidyState() error {
+	return filepath.WalkDir(s.path("state", ""), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasPrefix(d.Name(), tempPrefix) {
+			return ignoreGone(err)
+		}
+		info, err := d.Info()
+		if err != nil {
+			return ignoreGone(err)
+		}
+		if s.now().Sub(info.ModTime()).Abs() < freshFor {
+			return nil
+		}
+		return ignoreGone(os.Remove(path))
+	})
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 func writeAtomic(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*")
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		f, err = os.CreateTemp(filepath.Dir(path), ".tmp-*")
+		f, err = os.CreateTemp(filepath.Dir(path), tempPrefix+"*")
 	}
 	if err != nil {
 		return err

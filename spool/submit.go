@@ -64,6 +64,7 @@ type entry struct {
 	ctx  context.Context
 	id   ulid.ULID
 	file string // name in tmp/ and new/; empty is that of a job
+	own  string // name in tmp/ that is its writer's alone; empty is that of new/
 	data []byte
 	err  error
 	done chan error    // one value, when the commit is over
@@ -142,15 +143,15 @@ func (s *Spool) commit(group []*entry) {
 		if e.file == "" {
 			e.file = fileName(e.id, 0, kindJob)
 		}
-		e.err = s.fs.write(s.path("tmp", e.file), 0o600, e.data)
+		e.err = s.writeTmp(e)
 	})
 	moved := 0
 	for _, e := range group {
 		if e.err != nil {
 			continue
 		}
-		if e.err = s.fs.move(s.path("tmp", e.file), s.path("new", e.file)); e.err != nil {
-			e.err = errors.Join(e.err, s.fs.remove(s.path("tmp", e.file)))
+		if e.err = s.fs.move(s.path("tmp", e.inTmp()), s.path("new", e.file)); e.err != nil {
+			e.err = errors.Join(e.err, s.fs.remove(s.path("tmp", e.inTmp())))
 			continue
 		}
 		moved++
@@ -171,6 +172,26 @@ func (s *Spool) commit(group []*entry) {
 			e.err = errors.Join(err, s.fs.remove(s.path("new", e.file)))
 		}
 	}
+}
+
+func (e *entry) inTmp() string {
+	if e.own != "" {
+		return e.own
+	}
+	return e.file
+}
+
+// writeTmp writes an entry into tmp/. What lies there under a name that is its
+// writer's alone is of an attempt that failed, and could not even be removed.
+func (s *Spool) writeTmp(e *entry) error {
+	path := s.path("tmp", e.inTmp())
+	err := s.fs.write(path, 0o600, e.data)
+	if e.own != "" && errors.Is(err, fs.ErrExist) {
+		if err = s.fs.remove(path); err == nil {
+			err = s.fs.write(path, 0o600, e.data)
+		}
+	}
+	return err
 }
 
 // followClaims closes the gap that a claim leaves which overtakes our sync of

@@ -14,12 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestPowerCutAtEverySystemCall kills a life at each of its system calls, on
+// TestTorturePowerCutAtEverySystemCall kills a life at each of its system calls, on
 // an ext4 of its own that is then shut down without flushing anything: what
 // the next mount finds is what the disk would hold after a power cut.
 //
 //	go test -tags torture -run PowerCut ./spool/
-func TestPowerCutAtEverySystemCall(t *testing.T) {
+func TestTorturePowerCutAtEverySystemCall(t *testing.T) {
 	needStrace(t)
 	if !inOwnMounts(t) {
 		return

@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // TestWaitingIsServedFromBothEnds where more wait than can be taken, and in
-// order of acceptance where not.
+// order of acceptance where not; so are the lines of batches.
 func TestWaitingIsServedFromBothEnds(t *testing.T) {
 	for _, c := range []struct {
-		names string
+		names string // a digit before a letter: a batch of so many lines, claimed already
 		room  int
 		want  string
 	}{
@@ -21,13 +23,34 @@ func TestWaitingIsServedFromBothEnds(t *testing.T) {
 		{"a b c d e f g h", 4, "a h b g"},
 		{"a b c", 2, "a c"},
 		{"", 3, ""},
+		{"9a b", 4, "a1 b a2 a3"},
+		{"9a b", 10, "a1 a2 a3 a4 a5 a6 a7 a8 a9 b"},
+		{"9a b 9c", 6, "a1 c1 a2 c2 a3 c3"},
+		{"a b 3c d e", 6, "a e b d c1 c2"},
+		{"a 2b", 3, "a b1 b2"},
+		{"4a", 2, "a1 a2"},
 	} {
-		w := waiting{names: strings.Fields(c.names)}
+		var w waiting
+		for i, name := range strings.Fields(c.names) {
+			id := ulid.ULID{15: byte(i)}
+			if name[0] > '9' {
+				w.names = append(w.names, id.String()+name)
+				continue
+			}
+			b := &heldBatch{id: id}
+			for n := '1'; n <= rune(name[0]); n++ {
+				w.put(&Claim{batch: b, Job: Job{Target: name[1:] + string(n)}})
+			}
+		}
 		var got []string
 		for len(got) < c.room {
-			name, ok := w.next(c.room - len(got))
-			if !ok {
+			name, line := w.next(c.room-len(got), true)
+			if line != nil {
+				name = line.Job.Target
+			} else if name == "" {
 				break
+			} else {
+				name = name[ulid.EncodedSize:]
 			}
 			got = append(got, name)
 		}

@@ -56,6 +56,7 @@ func (w *watching) run(ctx context.Context) {
 			w.listen(ctx, fw)
 			// Nothing depends on how closing ends: the descriptor is gone.
 			_ = fw.Close()
+			w.s.arrived.clear()
 			if ctx.Err() == nil {
 				w.s.watching.lost()
 			}
@@ -110,10 +111,14 @@ func (w *watching) listen(ctx context.Context, fw *fsnotify.Watcher) {
 				}
 				continue
 			}
+			inDrop := filepath.Dir(e.Name) == dropDir
+			if inDrop {
+				w.s.arrived.follow(w.s, e)
+			}
 			if !e.Has(fsnotify.Create) && !e.Has(fsnotify.Write) {
 				continue // our own moves and removals
 			}
-			if filepath.Dir(e.Name) == dropDir {
+			if inDrop {
 				again.Reset(w.again)
 			}
 			w.hint()
@@ -124,6 +129,7 @@ func (w *watching) listen(ctx context.Context, fw *fsnotify.Watcher) {
 				return
 			}
 			w.s.watching.failed(w.s, err)
+			w.s.arrived.clear()
 			w.hint()
 		case <-again.C:
 			w.hint()

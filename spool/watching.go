@@ -49,19 +49,17 @@ func (b *watchBook) lost() {
 }
 
 func (b *watchBook) failed(s *Spool, err error) {
-	overflow := errors.Is(err, fsnotify.ErrEventOverflow)
-	b.mu.Lock()
-	if overflow {
-		b.now.Overflows++
-	} else {
-		b.now.Errors++
-	}
-	b.mu.Unlock()
-	if overflow {
+	// Said before it is counted: who sees the count finds it in the log.
+	count := &b.now.Errors
+	if errors.Is(err, fsnotify.ErrEventOverflow) {
+		count = &b.now.Overflows
 		b.say(s, "more came at once than the kernel keeps hints of (fs.inotify.max_queued_events): looked through instead")
 	} else {
 		b.say(s, "the watcher of the spool failed: "+err.Error()+"; looked through instead")
 	}
+	b.mu.Lock()
+	*count++
+	b.mu.Unlock()
 }
 
 // say notes a text the first time.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -36,14 +37,38 @@ type Place struct {
 // taking it out of the spool. For jobs of a batch StateClaimed and StateBad speak of the batch;
 // those of them that are reported are done.
 //
-// The cost is bounded: some names are tried, and of the batches only those
-// of the job's own millisecond are read. Without rights on the spool the
+// The cost is bounded: some names are tried, then the directories are listed once, and of the
+// batches only those of the job's own millisecond are read. Without rights on the spool the
 // error wraps fs.ErrPermission.
 func (s *Spool) Where(id ulid.ULID) (Place, error) {
+	p, err := s.WhereNamed(id)
+	if err != nil || p.State != StateUnknown {
+		return p, err
+	}
+	b, err := s.Batches()
+	if err != nil {
+		return Place{}, err
+	}
+	return s.WhereIn(id, b)
+}
+
+// WhereNamed is Where for a job with a file of its own: some names are tried,
+// and no directory is listed. Of a job of a batch it knows the events alone.
+func (s *Spool) WhereNamed(id ulid.ULID) (Place, error) {
+	p, err := s.WhereIn(id, Batches{})
+	if p.State == StateUnknown {
+		p.Events = s.eventsIfAny("cur", id)
+	}
+	return p, err
+}
+
+// WhereIn is Where among batches that were in the spool when it was looked
+// through. A job that was accepted later may be in a batch that is not among them.
+func (s *Spool) WhereIn(id ulid.ULID, b Batches) (Place, error) {
 	// A job moves from new/ to cur/ and, given back, the other way: one that
 	// moves against our order of looking is found the second time.
 	for range 2 {
-		p, err := s.whereOnce(id, true)
+		p, err := s.whereOnce(id, true, b.at)
 		if err != nil {
 			return Place{}, fmt.Errorf("look for job %s: %w", id, withRightsHint(err))
 		}
@@ -54,11 +79,52 @@ func (s *Spool) Where(id ulid.ULID) (Place, error) {
 	return Place{State: StateUnknown}, nil
 }
 
-// whereAfterDrop is Where without drop/, for the runner that looks at a file
-// there.
-func (s *Spool) whereAfterDrop(id ulid.ULID) (Place, error) { return s.whereOnce(id, false) }
+// Batches are the batches of a spool. They may have moved since, or be gone.
+type Batches struct {
+	ids map[uint64][]ulid.ULID // by millisecond, in order
+}
 
-func (s *Spool) whereOnce(id ulid.ULID, drop bool) (Place, error) {
+// Batches looks through the spool, which takes the longer the more waits there. Who has
+// several jobs to look for needs them once.
+func (s *Spool) Batches() (Batches, error) {
+	b := Batches{map[uint64][]ulid.ULID{}}
+	// cur/ is short, and every move goes through it. Listed before new/ it
+	// shows what is given back meanwhile, after it what is claimed.
+	for _, dir := range []string{"cur", "new", "bad", "cur"} {
+		names, err := s.fs.list(s.path(dir, ""))
+		if err != nil {
+			return Batches{}, fmt.Errorf("look for batches: %w", withRightsHint(err))
+		}
+		for _, file := range names {
+			if n, ok := batchName(file); ok {
+				b.ids[n.id.Time()] = append(b.ids[n.id.Time()], n.id)
+			}
+		}
+	}
+	for ms, ids := range b.ids {
+		slices.SortFunc(ids, ulid.ULID.Compare)
+		b.ids[ms] = slices.Compact(ids)
+	}
+	return b, nil
+}
+
+// at gives for every directory all names that those of one millisecond may have.
+func (b Batches) at(_ string, ms uint64) (names []string, _ error) {
+	for _, id := range b.ids[ms] {
+		for n := range MaxAttempts {
+			names = append(names, fileName(id, n, kindBatch))
+		}
+	}
+	return names, nil
+}
+
+// batchesAt gives the names of the batches in a directory whose IDs are of
+// one millisecond, sorted.
+type batchesAt func(dir string, ms uint64) ([]string, error)
+
+// whereOnce looks in drop/ (unless the caller comes from there), then in the
+// other directories.
+func (s *Spool) whereOnce(id ulid.ULID, drop bool, batches batchesAt) (Place, error) {
 	if drop {
 		p, ok, err := s.placeOf("drop", fileName(id, 0, kindJob), StateDropped, id)
 		if err != nil || ok {
@@ -84,7 +150,7 @@ func (s *Spool) whereOnce(id ulid.ULID, drop bool) (Place, error) {
 		return p, err
 	}
 	for _, l := range looks {
-		p, ok, err := s.batchOf(l.dir, l.state, id)
+		p, ok, err := s.batchOf(l.dir, l.state, id, batches)
 		if err != nil || ok {
 			return p, err
 		}
@@ -127,17 +193,22 @@ func (s *Spool) eventsIfAny(dir string, id ulid.ULID) string {
 	return path
 }
 
+// batchName takes the name of a batch apart.
+func batchName(file string) (parsed, bool) {
+	if !strings.HasSuffix(file, "."+string(kindBatch)) { // nearly all others, without a closer look
+		return parsed{}, false
+	}
+	return parseFile(file)
+}
+
 // batchOf looks for a batch in dir that holds the job.
-func (s *Spool) batchOf(dir string, state State, id ulid.ULID) (Place, bool, error) {
-	names, err := s.list(dir)
+func (s *Spool) batchOf(dir string, state State, id ulid.ULID, batches batchesAt) (Place, bool, error) {
+	names, err := batches(dir, id.Time())
 	if err != nil {
 		return Place{}, false, err
 	}
 	for _, file := range names {
-		b, ok := parseFile(file)
-		if !ok || b.kind != kindBatch || b.reason || b.id.Time() != id.Time() {
-			continue
-		}
+		b, _ := batchName(file)
 		data, err := s.fs.read(s.path(dir, file), maxBatchBytes)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // moved on meanwhile

@@ -2,17 +2,22 @@ package run
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/oklog/ulid/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/mtrq/mtrq/internal/lab"
+	"github.com/mtrq/mtrq/internal/probe"
 	"github.com/mtrq/mtrq/report"
 	"github.com/mtrq/mtrq/spool"
 )
@@ -91,37 +96,55 @@ func TestProberFails(t *testing.T) {
 	}
 }
 
-// TestProberNeverWorks has no mtr-packet that could trace: each job ends
-// as a report that says so. None waits for ever, and none is lost.
+// TestProberNeverWorks has no mtr-packet that could trace: that is no fault of
+// any target, and the jobs wait until it is mended.
 func TestProberNeverWorks(t *testing.T) {
 	for _, c := range []struct {
-		name, path, says string
+		name, broken, says string // a script; none: there is no file
 	}{
-		{"missing", "/nonexistent/mtr-packet", "install mtr"},
-		{"without rights", script(t, "exec setpriv --inh-caps=-all --bounding-set=-net_raw --no-new-privs mtr-packet"), "CAP_NET_RAW"},
-		{"answers garbage", script(t, "while read -r line; do echo 'what is a probe?'; done"), "mtr-packet"},
-		{"ends at once", script(t, "exit 3"), "exit status 3"},
+		{"missing", "", "install mtr"},
+		{"without rights", "exec setpriv --inh-caps=-all --bounding-set=-net_raw --no-new-privs mtr-packet", "CAP_NET_RAW"},
+		{"answers garbage", "while read -r line; do echo 'what is a probe?'; done", "mtr-packet"},
+		{"ends at once", "exit 3", "exit status 3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel() // some are tried again and again
-			s := newSite(t, lab.Config{Targets: 2, Seed: 3})
-			for i := range 2 {
-				s.submit(spool.Job{Target: s.target(i)})
+			s := newSite(t, lab.Config{Targets: 5, Seed: 3})
+			s.submit(spool.Job{Target: s.target(0), Rounds: 3})
+			s.submit(spool.Job{Target: s.target(1), Rounds: 3})
+			s.submit(spool.Job{Target: s.target(1)})
+			s.submit(spool.Job{Target: s.target(1)}) // joins the last
+			s.submit(spool.Job{Target: s.target(2), Protocol: "tcp"})
+			ids, err := s.spool.SubmitBatch(t.Context(), spool.Job{Source: "cli"}, []string{s.target(3), s.target(4)})
+			if err != nil {
+				t.Fatal(err)
 			}
-			l := s.runWith(c.path, once)
-			l.done()
+			s.ids = append(s.ids, ids...)
+			waiting := s.list("new")
+
+			path := filepath.Join(t.TempDir(), "mtr-packet")
+			if c.broken != "" {
+				path = script(t, c.broken)
+			}
+			if err := s.runWith(path, once).wait(); !errors.Is(err, probe.ErrUnable) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("run --once: %v; want %v and words on %q", err, probe.ErrUnable, c.says)
+			}
+			if reps := s.reports(); len(reps) > 0 || !slices.Equal(s.list("new"), waiting) || len(s.list("cur")) > 0 {
+				t.Errorf("%d reports, new/ holds %v, cur/ %v; want all as it was: %v", len(reps), s.list("new"), s.list("cur"), waiting)
+			}
+			l := s.runWith(path)
+			await(t, "word of it", func() bool { return strings.Contains(s.state().Unable(), c.says) })
+			await(t, "all but the batch in new/ again", func() bool { return len(s.list("new")) >= len(waiting)-1 })
+			mended := script(t, "exec mtr-packet")
+			if err := os.Rename(mended, path); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "all reports", func() bool { return len(s.reports()) == len(s.ids) })
+			await(t, "word of that", func() bool { return s.state().Unable() == "" })
+			l.drain()
 			for id, rep := range s.settled() {
-				e := &rep.Evidence
-				if e.Ended != report.EndedFailed || e.Target.State != report.Unprobed || !strings.Contains(e.Error, c.says) {
-					t.Errorf("job %s ended %s, %s: %q; want failed, unprobed and words on %q", id, e.Ended, e.Target.State, e.Error, c.says)
-				}
-				if sent(rep) > 0 {
-					t.Errorf("job %s has %d probes", id, sent(rep))
-				}
-			}
-			for _, h := range s.state().Health {
-				if h.What == "mtr-packet" && (h.OK || !strings.Contains(h.Hint, c.says)) {
-					t.Errorf("run.json says of mtr-packet: %+v", h)
+				if e := &rep.Evidence; e.Ended == report.EndedFailed || sent(rep) == 0 {
+					t.Errorf("job %s ended %s with %d probes", id, e.Ended, sent(rep))
 				}
 			}
 		})
@@ -186,6 +209,40 @@ type noNames struct{}
 
 func (noNames) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
 	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
+
+// silentNames are asked, and nobody answers.
+type silentNames struct{ asked atomic.Int32 }
+
+func (n *silentNames) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) {
+	n.asked.Add(1)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestOneLookUpForAll: a name that does not resolve is looked up once for all
+// who ask meanwhile, each of whom has its report, and anew for who asks later.
+func TestOneLookUpForAll(t *testing.T) {
+	s := newSite(t, lab.Config{Targets: 1, Seed: 3})
+	var names silentNames
+	for round := range 2 {
+		var ids []ulid.ULID
+		for range 8 {
+			ids = append(ids, s.submit(spool.Job{Target: "nope.example.net"}))
+		}
+		// Of its own, and at the same time.
+		ids = append(ids, s.submit(spool.Job{Target: "nope.example.net", NoCoalesce: true}))
+		s.run(once, func(r *Runner) { r.Tracer.Resolver = &names }).done()
+		if got, want := names.asked.Load(), int32(2*(round+1)); got != want {
+			t.Errorf("round %d: looked up %d times, want %d", round, got, want)
+		}
+		for _, id := range ids {
+			rep := s.settled()[id]
+			if rep == nil || rep.Evidence.ID != id || rep.Evidence.Ended != report.EndedFailed || rep.Evidence.Target.State != report.Unresolved {
+				t.Errorf("job %s: got %+v, want failed, unresolved", id, rep)
+			}
+		}
+	}
 }
 
 func TestNamesThatDoNotResolve(t *testing.T) {

@@ -199,16 +199,7 @@ func (l *life) drain() {
 // await looks at what the world shows until it is as wanted.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	beat := time.NewTicker(5 * time.Millisecond)
-	defer beat.Stop()
-	end := time.After(patience)
-	for !ok() {
-		select {
-		case <-beat.C:
-		case <-end:
-			t.Fatalf("waited %s in vain for %s", patience, what)
-		}
-	}
+	lab.Await(t, patience, 5*time.Millisecond, what, ok)
 }
 
 // state is run.json as it is now.

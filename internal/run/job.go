@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/netip"
 	"os"
 	"slices"
 	"time"
@@ -28,7 +30,12 @@ func (r *Runner) begin(c *spool.Claim) *recorder {
 	if c.Sent() {
 		// The watchdog looked before it asked: its events are there already.
 		rec.probed = true
-		if err := readInto(rec.builder, c); err != nil {
+		err := readEventsFile(c.EventsPath(), rec.builder, func(e report.Event) {
+			if e.E == report.EventStart && e.Target != nil {
+				rec.target = e.Target.Address
+			}
+		})
+		if err != nil {
 			r.Log.Error("read the events that a job came with", "job", c.ID, "err", err)
 		}
 	}
@@ -66,10 +73,20 @@ func Request(j spool.Job) report.Request {
 // archive, a place in new/ again, or, when ctx ends, cur/ as it is. Where
 // another trace serves it, it goes the way of that one.
 func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder) {
-	shared := r.share(ctx, c)
-	if shared == nil {
-		return
+	for {
+		shared := r.share(ctx, c, rec)
+		if shared == nil {
+			return
+		}
+		if r.own(ctx, stop, c, rec, shared); shared.elsewhere == nil {
+			return
+		}
 	}
+}
+
+// own traces a job by itself, unless its name is found to have the address of
+// another trace (shared.elsewhere).
+func (r *Runner) own(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder, shared *sharedTrace) {
 	f, rep := fateLeft, (*report.Report)(nil)
 	defer func() {
 		r.sharing.forget(shared)
@@ -87,20 +104,21 @@ func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, 
 			}
 		case e.E == report.EventProbe && where == queued && !started.IsZero():
 			r.tally.lateness(started.Add(time.Duration(e.MS * float64(time.Millisecond))).Sub(c.Job.Accepted))
+			if c.Last() {
+				r.claimMore() // the next one on its last attempt
+			}
 		}
 		where = r.tally.follow(where, e)
 	})
 	r.tally.leave(where)
 	rec.flush()
 	switch {
-	case ended == report.EndedInterrupted:
-		return // the next run finds the events
-	case ended == report.EndedShutdown && sent == 0:
-		err := c.Return("mtrq was told to stop before a probe was sent")
-		switch {
-		case err != nil:
+	case shared.elsewhere != nil, ended == report.EndedInterrupted:
+		return // the other trace has it; or the next run finds the events
+	case ended == report.EndedShutdown && sent == 0, ended == "" && sent == 0 && !c.Sent():
+		if err := c.Return(); err != nil {
 			r.Log.Error("give job back", "job", c.ID, "err", err)
-		case c.Attempt < spool.MaxAttempts: // else it is in bad/, and counted there
+		} else {
 			r.tally.returned()
 		}
 		f = fateReturned
@@ -109,12 +127,25 @@ func (r *Runner) job(ctx context.Context, stop <-chan struct{}, c *spool.Claim, 
 	f, rep = r.keepOrLeave(ctx, stop, c, rec.builder)
 }
 
-// trace runs a job's trace, or follows the one that runs already.
+// trace runs a job's trace, or follows the one that runs already. Where its
+// name was looked up for another, in vain, it ends as that one did.
 func (r *Runner) trace(ctx context.Context, stop <-chan struct{}, c *spool.Claim, rec *recorder, shared *sharedTrace, emit func(report.Event)) (report.Ended, int) {
+	if shared.nowhere != nil {
+		for _, e := range shared.nowhere {
+			emit(e)
+		}
+		return report.EndedFailed, 0
+	}
 	if !c.Sent() {
 		job := r.traceJob(c.Job)
 		job.Joins = shared.joins
-		return r.Tracer.Trace(ctx, stop, job, emit)
+		job.Found = func(a netip.Addr) bool { return r.sharing.found(shared, a) }
+		return r.Tracer.Trace(ctx, stop, job, func(e report.Event) {
+			if e.E == report.EventStart && !e.Target.Address.IsValid() || shared.nowhere != nil {
+				shared.nowhere = append(shared.nowhere, e)
+			}
+			emit(e)
+		})
 	}
 	if look, ok := r.look(c.ID); ok {
 		return look.Follow(ctx, emit)
@@ -197,7 +228,8 @@ func (r *Runner) traceJob(j spool.Job) trace.Job {
 func (r *Runner) recover(ctx context.Context, stop <-chan struct{}) error {
 	// A report without its line in an index is found by its ID and by nothing
 	// else: the lines come before the jobs that they answer are let go. What
-	// cannot be mended now is mended by the next run.
+	// cannot be mended now is mended by the next run; until then the archive
+	// looks into such reports for those who joined them.
 	if n, err := r.Archive.Repair(); err != nil {
 		r.Log.Error("repair the archive", "err", err)
 	} else if n > 0 {
@@ -221,6 +253,10 @@ func (r *Runner) recover(ctx context.Context, stop <-chan struct{}) error {
 			continue
 		}
 		b, err := r.interrupted(c, joined[c.ID])
+		if unread := (*fs.PathError)(nil); errors.As(err, &unread) { // says nothing about what they hold
+			r.Log.Error("read the events of an earlier run; the job stays in cur/ for the next", "job", c.ID, "err", err)
+			continue
+		}
 		if err != nil {
 			if err := c.Bad(fmt.Sprintf("its events cannot be read: %s", err)); err != nil {
 				return err
@@ -246,7 +282,7 @@ func (r *Runner) recover(ctx context.Context, stop <-chan struct{}) error {
 func (r *Runner) interrupted(c *spool.Claim, joined []*spool.Claim) (*report.Builder, error) {
 	b := r.builder(c.Job)
 	b.Options.Interrupted = true
-	if err := readInto(b, c); err != nil {
+	if err := readEventsFile(c.EventsPath(), b, nil); err != nil {
 		return nil, err
 	}
 	b.Requests = slices.DeleteFunc(b.Requests, func(q report.Request) bool {
@@ -255,15 +291,18 @@ func (r *Runner) interrupted(c *spool.Claim, joined []*spool.Claim) (*report.Bui
 	return b, nil
 }
 
-// readInto adds a claim's events to a builder.
-func readInto(b *report.Builder, c *spool.Claim) error { return readEventsFile(c.EventsPath(), b) }
-
-func readEventsFile(path string, b *report.Builder) error {
+// readEventsFile adds the events of a file to a builder; see, unless nil, sees them too.
+func readEventsFile(path string, b *report.Builder, see func(report.Event)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close() // only read from
-	b.Options.Garbage, err = report.ReadEvents(f, b.Add)
+	b.Options.Garbage, err = report.ReadEvents(f, func(e report.Event) {
+		b.Add(e)
+		if see != nil {
+			see(e)
+		}
+	})
 	return err
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"net/netip"
 	"sync"
 
 	"github.com/mtrq/mtrq/report"
@@ -11,8 +12,9 @@ import (
 type recorder struct {
 	mu      sync.Mutex
 	builder *report.Builder
-	unsaved []byte // encoded lines that are not in the file yet
-	probed  bool   // the first probe that left has been written down
+	target  netip.Addr // of the trace that it came with; invalid: it begins here
+	unsaved []byte     // encoded lines that are not in the file yet
+	probed  bool       // the first probe that left has been written down
 	write   func([]byte) error
 	failed  func(error) // told when write fails, once until it works again
 	failing bool

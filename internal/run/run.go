@@ -22,6 +22,10 @@ const (
 	stateEvery = time.Second            // of run.json
 	retryEvery = 2 * time.Second        // of a report that could not be written
 
+	// settleEvery is how often drop/ is looked at while something there has not
+	// stood still for long enough, and whether probes can be sent again.
+	settleEvery = time.Second
+
 	// maxActive bounds the jobs that are out of new/ at one time. Their
 	// first looks are paced by max_pps anyway: at 17 probes each, wave 1
 	// of so many takes 17 s at 5,000 probes a second.
@@ -72,14 +76,17 @@ type Runner struct {
 	Watch     Watchdog // nil: nothing is watched
 	Log       *slog.Logger
 	Now       func() time.Time
+	Begun     func() // nil, or called once no other Run can have the spool
 
 	queue   *spool.Queue
 	started time.Time
 	tally   tally
 	sharing sharing
 
+	claiming claiming
+
 	jobs  sync.WaitGroup
-	freed chan struct{} // holds one: a job has ended
+	freed chan struct{} // holds one: a job has ended, or another may be claimed now
 
 	mu     sync.Mutex
 	active map[ulid.ULID]*recorder
@@ -101,6 +108,9 @@ func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.queue.Close()) }()
+	if r.Begun != nil {
+		r.Begun()
+	}
 
 	defer r.tellBad()
 	// The last word, still under the lock: whoever asks within the next
@@ -169,12 +179,20 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}) er
 			return nil
 		default:
 		}
-		claims, err := r.queue.Claim(r.reported, maxActive-r.running())
+		idle := r.running() == 0
+		room := maxActive - r.running()
+		unable := r.Scheduler.Stats().Err
+		if unable != nil {
+			room = 0 // what could only fail waits in new/
+		}
+		claims, err := r.queue.Claim(r.reported, room)
 		if said := whatFails(err); said != wrong {
 			if wrong = said; err != nil {
 				r.Log.Error("claim jobs", "err", err)
 			}
 		}
+		settling, dropErr := r.queue.Drop()
+		r.claiming.set(err, dropErr)
 		for _, c := range claims {
 			rec := r.begin(c)
 			r.spawn(c.ID, rec, func() { r.job(ctx, stop, c, rec) })
@@ -182,10 +200,17 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}) er
 		if len(claims) > 0 || r.queue.More() {
 			continue // there may be more
 		}
-		if r.Once && r.running() == 0 {
-			return err
+		var later <-chan time.Time
+		switch {
+		case r.Once && idle && unable != nil:
+			return errors.Join(err, dropErr, fmt.Errorf("nothing can be sent, and the jobs wait: %w", unable))
+		case settling, unable != nil:
+			later = time.After(settleEvery)
+		case r.Once && idle:
+			return errors.Join(err, dropErr)
 		}
 		select {
+		case <-later:
 		case <-hints:
 		case <-r.freed:
 		case <-stop:
@@ -216,11 +241,16 @@ func (r *Runner) spawn(id ulid.ULID, rec *recorder, way func()) {
 		r.mu.Lock()
 		delete(r.active, id)
 		r.mu.Unlock()
-		select {
-		case r.freed <- struct{}{}:
-		default:
-		}
+		r.claimMore()
 	})
+}
+
+// claimMore has claimUntil look again.
+func (r *Runner) claimMore() {
+	select {
+	case r.freed <- struct{}{}:
+	default:
+	}
 }
 
 // reported says whether the archive answers a request already. Where it

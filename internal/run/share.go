@@ -33,8 +33,17 @@ type sameTrace struct {
 
 // sharedTrace is a trace that others may join.
 type sharedTrace struct {
+	job   ulid.ULID // whose trace it is
 	joins *trace.Joins
 	keys  []sameTrace // that it is found under; guarded by sharing.mu
+
+	// elsewhere is the trace that runs to the address that this one's name was
+	// found to have: it serves the job, and those that waited for the look-up.
+	elsewhere *sharedTrace
+
+	// nowhere is what a trace leaves whose name has no address: all its events.
+	// Written before its joins are closed.
+	nowhere []report.Event
 
 	over   chan struct{} // closed when the rest is final
 	fate   fate
@@ -54,6 +63,36 @@ const (
 type sharing struct {
 	mu     sync.Mutex
 	traces map[sameTrace]*sharedTrace
+	by     map[ulid.ULID]ulid.ULID // who joined, and whose trace
+}
+
+func (s *sharing) served(job, by ulid.ULID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.by == nil {
+		s.by = map[ulid.ULID]ulid.ULID{}
+	}
+	s.by[job] = by
+}
+
+func (s *sharing) notServed(job ulid.ULID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.by, job)
+}
+
+// servedBy is who joined whose trace; at most spool.MaxServed of them.
+func (s *sharing) servedBy() map[ulid.ULID]ulid.ULID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[ulid.ULID]ulid.ULID, min(len(s.by), spool.MaxServed))
+	for job, by := range s.by {
+		if len(out) == spool.MaxServed {
+			break
+		}
+		out[job] = by
+	}
+	return out
 }
 
 // keys are the names under which a job's trace can be found, the best first;
@@ -77,7 +116,7 @@ func (r *Runner) keys(j spool.Job) []sameTrace {
 
 // find gives the trace that a job may join, or makes one for others to join:
 // then mine is true.
-func (s *sharing) find(keys []sameTrace, joins *trace.Joins) (t *sharedTrace, mine bool) {
+func (s *sharing) find(job ulid.ULID, keys []sameTrace, joins *trace.Joins) (t *sharedTrace, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range keys {
@@ -85,7 +124,7 @@ func (s *sharing) find(keys []sameTrace, joins *trace.Joins) (t *sharedTrace, mi
 			return t, false
 		}
 	}
-	t = &sharedTrace{joins: joins, over: make(chan struct{})}
+	t = &sharedTrace{job: job, joins: joins, over: make(chan struct{})}
 	for _, k := range keys {
 		s.put(k, t)
 	}
@@ -102,22 +141,56 @@ func (s *sharing) put(k sameTrace, t *sharedTrace) {
 	}
 }
 
+// at is the key of the same trace to an address.
+func (k sameTrace) at(addr netip.Addr) sameTrace {
+	k.addr, k.name, k.family = addr, "", ""
+	return k
+}
+
 // pinned makes a trace to a name known under the address that it got, too.
 func (s *sharing) pinned(t *sharedTrace, addr netip.Addr) {
+	if !addr.IsValid() {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range slices.Clone(t.keys) {
-		if !k.addr.IsValid() {
-			k.addr, k.name, k.family = addr, "", ""
-			s.put(k, t)
+		s.put(k.at(addr), t)
+	}
+}
+
+// found is pinned where nobody traces that address yet. False: another trace
+// does, and until that ends it is known under the name, too.
+func (s *sharing) found(t *sharedTrace, addr netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := slices.Clone(t.keys)
+	for _, k := range names {
+		if o := s.traces[k.at(addr)]; o != nil && o != t {
+			t.elsewhere = o
 		}
 	}
+	if t.elsewhere == nil {
+		for _, k := range names {
+			s.put(k.at(addr), t)
+		}
+		return true
+	}
+	s.remove(t)
+	for _, k := range names {
+		s.put(k, t.elsewhere)
+	}
+	return false
 }
 
 // forget takes out a trace that takes nobody any more.
 func (s *sharing) forget(t *sharedTrace) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.remove(t)
+}
+
+func (s *sharing) remove(t *sharedTrace) {
 	for _, k := range t.keys {
 		delete(s.traces, k)
 	}
@@ -132,23 +205,33 @@ func (t *sharedTrace) end(f fate, rep *report.Report) {
 
 // share finds a trace that serves a job, and has it served: then it is nil.
 // Else it gives the job's own trace, for others to join.
-func (r *Runner) share(ctx context.Context, c *spool.Claim) *sharedTrace {
+func (r *Runner) share(ctx context.Context, c *spool.Claim, rec *recorder) *sharedTrace {
 	keys := r.keys(c.Job)
-	if c.Sent() { // it has a trace already: the watchdog's
+	alone := &sharedTrace{job: c.ID, joins: &trace.Joins{}, over: make(chan struct{})}
+	switch {
+	case c.Sent(): // it has a trace already: the watchdog's
 		if look, ok := r.look(c.ID); ok {
-			if t, mine := r.sharing.find(keys, look.Joins()); mine {
+			if t, mine := r.sharing.find(c.ID, keys, look.Joins()); mine {
+				r.sharing.pinned(t, rec.target)
 				return t
 			}
 		}
-		return &sharedTrace{joins: &trace.Joins{}, over: make(chan struct{})}
+		return alone
+	case c.Last(): // what runners die of must not be hidden in another's trace
+		return alone
 	}
 	for {
-		t, mine := r.sharing.find(keys, &trace.Joins{})
+		t, mine := r.sharing.find(c.ID, keys, &trace.Joins{})
 		if mine {
 			return t
 		}
+		asked := r.Now()
 		if r.joined(ctx, c, t) {
 			return nil
+		}
+		if keys[0].name != "" && len(t.nowhere) > 0 && asked.Before(t.nowhere[0].At) {
+			alone.nowhere = t.nowhere // one look-up is enough for all who wait for it
+			return alone
 		}
 		r.sharing.forget(t)
 	}
@@ -169,6 +252,8 @@ func (r *Runner) joined(ctx context.Context, c *spool.Claim, t *sharedTrace) boo
 	}
 	where := r.tally.at(joinedOther)
 	defer func() { r.tally.leave(where) }()
+	r.sharing.served(c.ID, t.job)
+	defer r.sharing.notServed(c.ID)
 	select {
 	case <-t.over:
 	case <-ctx.Done():
@@ -191,8 +276,8 @@ func (r *Runner) endJoined(c *spool.Claim, f fate, rep *report.Report) {
 		r.tally.coalesced()
 		err = c.Finish()
 	default:
-		err = c.Return("the trace that it joined ended before a probe was sent for it")
-		if err == nil && c.Attempt < spool.MaxAttempts {
+		// The trace that it joined ended before a probe was sent for it.
+		if err = c.Return(); err == nil {
 			r.tally.returned()
 		}
 	}

@@ -1,7 +1,9 @@
 package run
 
 import (
+	"errors"
 	"os"
+	"sync"
 
 	"github.com/mtrq/mtrq/spool"
 )
@@ -19,6 +21,7 @@ func (r *Runner) writeState(draining bool) {
 	}
 	unwritten := r.tally.into(&st)
 	st.Jobs.Limit = r.Jobs
+	st.Served = r.sharing.servedBy()
 	p := r.Scheduler.Stats()
 	st.Pool = spool.RunPool{
 		Processes: p.Processes, InFlight: p.InFlight, Restarts: p.Restarts,
@@ -29,8 +32,9 @@ func (r *Runner) writeState(draining bool) {
 	st.Spool.Watching = r.Spool.Watching()
 	st.Spool.Soon, _ = r.Spool.RoomSoon() // what keeps it from being asked, the health below says
 	st.Health = []spool.Health{
-		health("mtr-packet", p.Err), health("spool", r.Spool.CheckRoom()), health("archive", unwritten),
+		health(spool.HealthProbing, p.Err), health("spool", r.Spool.CheckRoom()), health("archive", unwritten),
 	}
+	st.Health = append(st.Health, r.claiming.health()...)
 	if r.Watch != nil {
 		st.Health = append(st.Health, r.Watch.Health()...)
 	}
@@ -40,6 +44,30 @@ func (r *Runner) writeState(draining bool) {
 	} else if err == nil {
 		r.stateFails = false
 	}
+}
+
+// claiming is how the last claim went.
+type claiming struct {
+	mu        sync.Mutex
+	err, drop error
+}
+
+func (c *claiming) set(err, drop error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err, c.drop = err, drop
+}
+
+// health tells what keeps jobs from being claimed, and files in drop/ from
+// being taken. That these wait for room "spool" says.
+func (c *claiming) health() []spool.Health {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	drop := c.drop
+	if errors.Is(drop, spool.ErrFull) {
+		drop = nil
+	}
+	return []spool.Health{health("claim", c.err), health("drop", drop)}
 }
 
 func isClosed(c <-chan struct{}) bool {

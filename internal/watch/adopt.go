@@ -176,7 +176,7 @@ func (w *Watchdog) runControl(now time.Time) {
 			}
 		}, func(err error) {
 			for _, inc := range w.incidents {
-				if err == nil && w.Now().Sub(inc.opened) < joinWhile {
+				if err == nil && w.Now().Sub(inc.opened) < w.Rules.locateFor() {
 					inc.note("control through other sockets at %s: %s answered %d of %d", now.Format("15:04:05"), t.Name, answers, len(into.TxMS))
 				}
 			}

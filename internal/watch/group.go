@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -10,8 +11,6 @@ import (
 )
 
 const (
-	together    = 10 * time.Second // begin within this: one incident, if they share a place
-	joinWhile   = 30 * time.Second // an incident's place is sought anew for so long
 	locateEach  = 2 * time.Second
 	placeLeast  = 8   // one of so many behind a place must be in trouble for it to be named
 	manyTargets = 20  // and half of all: one incident, wherever they are
@@ -19,14 +18,19 @@ const (
 	mostHops    = 500 // targets whose looks are evidence too
 )
 
+// locateFor is how long an incident's place is sought anew after it has
+// opened, grown or come back.
+func (r *Rules) locateFor() time.Duration { return 3 * r.Together }
+
 // group decides which incident the targets belong to whose troubles have just
 // been confirmed.
 //
 //	at least 20 targets and half of all in trouble          one incident
 //	troubles that began within 10 s and share a place       one incident
-//	a target behind the place of an open incident that      the same: where one packet in five is lost,
-//	still loses, whenever its own first loss was            some targets take half a minute to lose one
-//	anything else                                           one incident each
+//	a target behind the place where an open incident lost   the same: where one packet in five is lost,
+//	before it began, and still does, whenever that was      some targets take half a minute to lose one
+//	anything else                                           one incident for each place, also beside an older
+//	                                                        one that loses behind it (a dead host)
 //
 // Latency and jitter are grouped among each other like losses; a change of
 // path is its own.
@@ -54,7 +58,7 @@ func (w *Watchdog) group(now time.Time) {
 	pool := slices.Clone(fresh)
 	for _, inc := range w.incidents {
 		for _, t := range inc.members {
-			if t.trouble != nil && t.trouble.incident == inc && t.losing(now) {
+			if t.trouble != nil && t.trouble.incident == inc && w.losing(t, now) {
 				pool = append(pool, t)
 			}
 		}
@@ -81,11 +85,11 @@ func (w *Watchdog) writeFresh(now time.Time) {
 }
 
 // settleGroup makes one incident of troubles that share a place: of those
-// that began together.
-func (w *Watchdog) settleGroup(g []*target, now time.Time) {
+// that began together, or for the same cause.
+func (w *Watchdog) settleGroup(g bunch, now time.Time) {
 	var loose []*target
 	var homes []*incident
-	for _, t := range g {
+	for _, t := range g.ts {
 		switch inc := t.trouble.incident; {
 		case inc == nil:
 			loose = append(loose, t)
@@ -93,21 +97,43 @@ func (w *Watchdog) settleGroup(g []*target, now time.Time) {
 			homes = append(homes, inc)
 		}
 	}
-	if len(homes) == 0 {
-		w.startIncident(loose, now)
+	slices.SortFunc(homes, func(a, b *incident) int { return a.began.Compare(b.began) })
+	var apart []*incident
+	for _, inc := range homes {
+		i := slices.IndexFunc(apart, func(home *incident) bool { return w.areOne(home, inc) })
+		if i < 0 {
+			apart = append(apart, inc)
+			continue
+		}
+		w.merge(apart[i], inc, now)
+	}
+	if len(loose) == 0 {
 		return
 	}
-	slices.SortFunc(homes, func(a, b *incident) int { return a.began.Compare(b.began) })
-	home := homes[0]
-	for _, inc := range homes[1:] {
-		// Two that people know of stay two.
-		if !(inc.told && home.told) && inc.began.Sub(home.began) <= together {
-			w.merge(home, inc, now)
+	near, began := len(apart), firstOf(loose)
+	slices.SortStableFunc(apart, func(a, b *incident) int { return cmp.Compare(began.Sub(a.began).Abs(), began.Sub(b.began).Abs()) })
+	for _, inc := range slices.Backward(w.incidents) { // one that loses nothing at this moment, or comes back
+		if !slices.Contains(apart, inc) && !inc.closing && inc.trigger != report.TriggerPath && w.mayBeBehind(inc, loose) {
+			apart = append(apart, inc)
 		}
 	}
-	if len(loose) > 0 {
-		w.join(home, loose, now)
+	for i, home := range apart[:min(len(apart), mostHomes)] {
+		same := w.ofItsCause(home, loose, g.place, i < near, now)
+		if len(same) == 0 {
+			continue
+		}
+		w.join(home, same, now)
+		if loose = slices.DeleteFunc(loose, func(t *target) bool { return t.trouble.incident != nil }); len(loose) == 0 {
+			return
+		}
 	}
+	w.startIncident(loose, now)
+}
+
+// areOne says that two incidents which share a place are one: they began or
+// opened together. Two that people know of stay two.
+func (w *Watchdog) areOne(home, inc *incident) bool {
+	return !(inc.told && home.told) && (inc.began.Sub(home.began) <= w.Rules.Together || inc.opened.Sub(home.opened).Abs() <= w.Rules.Together)
 }
 
 // inTrouble is every target whose loss began together with those of the fresh
@@ -116,7 +142,7 @@ func (w *Watchdog) inTrouble(fresh []*target, now time.Time) []*target {
 	all := slices.Clone(fresh)
 	for _, inc := range w.incidents {
 		for _, t := range inc.members {
-			if t.trouble != nil && t.trouble.incident == inc && t.losing(now) && now.Sub(t.trouble.opened) <= together {
+			if t.trouble != nil && t.trouble.incident == inc && w.losing(t, now) && now.Sub(t.trouble.opened) <= w.Rules.Together {
 				all = append(all, t)
 			}
 		}
@@ -127,15 +153,15 @@ func (w *Watchdog) inTrouble(fresh []*target, now time.Time) []*target {
 // losing says that a target lost a ping within the last ten seconds, or is
 // slow: its trouble is not cleared for a minute, but by then it tells nothing
 // of where others lose theirs.
-func (t *target) losing(now time.Time) bool {
-	return !t.trouble.cleared && (t.trouble.slow() || now.Sub(t.lostAt) <= together)
+func (w *Watchdog) losing(t *target, now time.Time) bool {
+	return !t.trouble.cleared && (t.trouble.slow() || now.Sub(t.lostAt) <= w.Rules.Together)
 }
 
 // oldestOf is the incident that the others go into.
 func (w *Watchdog) oldestOf(ts []*target, now time.Time) (oldest *incident) {
 	for _, t := range ts {
 		inc := t.trouble.incident
-		if inc != nil && now.Sub(inc.opened) <= joinWhile && (oldest == nil || inc.began.Before(oldest.began)) {
+		if inc != nil && now.Sub(inc.opened) <= w.Rules.locateFor() && (oldest == nil || inc.began.Before(oldest.began)) {
 			oldest = inc
 		}
 	}
@@ -146,7 +172,7 @@ func (w *Watchdog) mergeInto(home *incident, ts []*target, now time.Time) {
 	var others []*incident
 	for _, t := range ts {
 		inc := t.trouble.incident
-		if inc != nil && inc != home && !slices.Contains(others, inc) && inc.began.Sub(home.began) <= together && !(inc.told && home.told) {
+		if inc != nil && inc != home && !slices.Contains(others, inc) && w.areOne(home, inc) {
 			others = append(others, inc)
 		}
 	}
@@ -162,7 +188,9 @@ func (w *Watchdog) merge(home, inc *incident, now time.Time) {
 	inc.closing = true
 	w.totals.Opened--
 	home.affected += inc.affected
-	home.told = home.told || inc.told
+	if inc.told && !home.told {
+		home.told, home.said, home.grown = true, inc.said, inc.grown
+	}
 	if inc.told {
 		home.id = inc.id // people have that one
 	} else {
@@ -183,11 +211,17 @@ func (w *Watchdog) merge(home, inc *incident, now time.Time) {
 	for _, n := range inc.notes {
 		home.note("%s", n)
 	}
-	home.wrote = time.Time{}
+	home.wrote, home.located, home.changed = time.Time{}, time.Time{}, now
+}
+
+// A bunch is troubles whose losses share a place.
+type bunch struct {
+	ts    []*target
+	place *storm.Result // nil: nobody has asked
 }
 
 // places parts troubles by where their packets are lost.
-func (w *Watchdog) places(pool []*target, now time.Time) [][]*target {
+func (w *Watchdog) places(pool []*target, now time.Time) []bunch {
 	var loss, slow, path []*target
 	for _, t := range pool {
 		switch {
@@ -199,17 +233,17 @@ func (w *Watchdog) places(pool []*target, now time.Time) [][]*target {
 			loss = append(loss, t)
 		}
 	}
-	var out [][]*target
+	var out []bunch
 	for _, t := range path {
 		if t.trouble.incident == nil {
-			out = append(out, []*target{t})
+			out = append(out, bunch{ts: []*target{t}})
 		}
 	}
 	for _, ts := range [][]*target{loss, slow} {
-		switch len(ts) {
-		case 0:
-		case 1:
-			out = append(out, ts)
+		switch {
+		case len(ts) == 0:
+		case len(ts) == 1 && (ts[0].trouble.slow() || len(w.incidents) == 0):
+			out = append(out, bunch{ts: ts})
 		default:
 			out = append(out, w.parted(ts, now)...)
 		}
@@ -218,50 +252,48 @@ func (w *Watchdog) places(pool []*target, now time.Time) [][]*target {
 }
 
 // parted asks what the losses have in common.
-func (w *Watchdog) parted(ts []*target, now time.Time) [][]*target {
+func (w *Watchdog) parted(ts []*target, now time.Time) []bunch {
 	began := now
 	for _, t := range ts {
 		if t.trouble.began.Before(began) {
 			began = t.trouble.began
 		}
 	}
-	if oldest := now.Add(-joinWhile); began.Before(oldest) {
+	if oldest := now.Add(-w.Rules.locateFor()); began.Before(oldest) {
 		began = oldest // what an outage of hours lost says nothing of one that begins now
 	}
 	ev, index := w.evidence(ts, began, now)
-	lossy := make([]int, len(ts))
-	for i := range lossy {
-		lossy[i] = i
-	}
-	var out [][]*target
-	for _, g := range storm.Group(ev, lossy, storm.Options{}) {
-		var group []*target
-		for _, i := range g {
-			group = append(group, index[i])
+	var out []bunch
+	for _, r := range storm.Explain(ev, upTo(len(ts)), storm.Options{}) {
+		g := bunch{place: &r}
+		for _, i := range r.Members {
+			g.ts = append(g.ts, index[i])
 		}
-		out = append(out, group)
+		out = append(out, g)
 	}
 	return out
 }
 
-// evidence is what is known of losses since a moment: first of the targets
-// in question, then of all others that are watched and not in other trouble.
-func (w *Watchdog) evidence(ts []*target, began, now time.Time) ([]storm.Evidence, []*target) {
-	from := w.ms(now.Add(-min(now.Sub(began), historyFor)))
+// upTo are the numbers below n.
+func upTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// evidence is what is known of losses between two moments: first of the
+// targets in question, then of all others that are watched and not in other
+// trouble. Looks of later troubles are none.
+func (w *Watchdog) evidence(ts []*target, began, to time.Time) ([]storm.Evidence, []*target) {
+	from, end := w.ms(to.Add(-min(to.Sub(began), historyFor))), w.ms(to)
 	in := make(map[*target]bool, len(ts))
 	ev := make([]storm.Evidence, 0, len(w.targets))
 	index := make([]*target, 0, len(w.targets))
 	add := func(t *target, lookToo bool) {
-		e := storm.Evidence{Target: t.Addr, Path: w.Paths.Routers(t.Addr)}
-		e.Lost, e.Sent = t.hist.tally(from)
-		u := t.usual
-		if t.trouble != nil {
-			u = t.trouble.usual
-		}
-		if u.sent >= usualLeast { // a line that always loses some is no news
-			e.UsualLost, e.UsualSent = u.lost, u.sent
-		}
-		if lookToo && len(in) <= mostHops && t.trouble != nil && len(t.trouble.looks) > 0 {
+		e := w.pingEvidence(t, from, end)
+		if lookToo && len(in) <= mostHops && t.trouble != nil && len(t.trouble.looks) > 0 && t.trouble.began.Before(to) {
 			w.hopEvidence(&e, t)
 		}
 		ev, index = append(ev, e), append(index, t)
@@ -277,6 +309,21 @@ func (w *Watchdog) evidence(ts []*target, began, now time.Time) ([]storm.Evidenc
 		add(t, false)
 	}
 	return ev, index
+}
+
+// pingEvidence is what the pings of a target tell that left between two
+// moments.
+func (w *Watchdog) pingEvidence(t *target, from, to uint32) storm.Evidence {
+	e := storm.Evidence{Target: t.Addr, Path: w.Paths.Routers(t.Addr)}
+	e.Lost, e.Sent = t.hist.between(from, to)
+	u := t.usual
+	if t.trouble != nil {
+		u = t.trouble.usual
+	}
+	if u.sent >= usualLeast { // a line that always loses some is no news
+		e.UsualLost, e.UsualSent = u.lost, u.sent
+	}
+	return e
 }
 
 // hopEvidence adds what a target's first look saw of the way.
@@ -311,28 +358,30 @@ func (w *Watchdog) hopEvidence(e *storm.Evidence, t *target) {
 // locate says where an incident's packets are lost, as far as the paths of
 // those who lose and those who do not can tell.
 func (w *Watchdog) locate(inc *incident, now time.Time) {
-	if inc.trigger == report.TriggerPath || !inc.quiet.IsZero() || now.Sub(inc.located) < locateEach || now.Sub(inc.opened) > joinWhile && inc.common != nil {
+	if inc.trigger == report.TriggerPath || !inc.quiet.IsZero() || now.Sub(inc.located) < locateEach || now.Sub(inc.changed) > w.Rules.locateFor() && inc.common != nil {
 		return
 	}
 	inc.located = now
-	var ts []*target
-	for _, t := range inc.members {
-		if t.trouble != nil && t.trouble.incident == inc && !t.trouble.slow() {
-			ts = append(ts, t)
-		}
-	}
-	if len(ts) == 0 {
+	ts := w.lossMembers(inc)
+	n := len(ts)
+	if n == 0 {
 		return
 	}
-	ev, _ := w.evidence(ts, inc.began, now)
-	own := make([]int, len(ts))
-	for n := range own {
-		own[n] = n
+	ts = append(ts, w.elsewhere(inc, now)...)
+	// What came back may be lost elsewhere than the last time.
+	from := inc.episodes[len(inc.episodes)-1].From
+	ev, _ := w.evidence(ts, from, now)
+	var own []int
+	for i, t := range ts {
+		if !t.trouble.cleared || ev[i].Lost > 0 {
+			own = append(own, i)
+		}
 	}
-	best := storm.Result{}
+	best, most := storm.Result{}, 0
 	for _, r := range storm.Explain(ev, own, storm.Options{}) {
-		if r.Place != nil && len(r.Members) > len(best.Members) {
-			best = r
+		of, _ := slices.BinarySearch(r.Members, n) // members of the incident come first
+		if r.Place != nil && of > most {
+			best, most = r, of
 		}
 	}
 	switch p := best.Place; {
@@ -342,6 +391,13 @@ func (w *Watchdog) locate(inc *incident, now time.Time) {
 		inc.common = nil
 	default:
 		inc.common = p
+		if p.Behind > 1 {
+			var more []*target
+			for _, i := range best.Members[most:] {
+				more = append(more, ts[i])
+			}
+			w.takeOver(inc, more, &best, now)
+		}
 	}
 }
 

@@ -76,6 +76,13 @@ func (y *yard) names(groups [][]*target) (out []string) {
 	return out
 }
 
+func lists(bunches []bunch) (out [][]*target) {
+	for _, b := range bunches {
+		out = append(out, b.ts)
+	}
+	return out
+}
+
 func TestPlaces(t *testing.T) {
 	const loss, slow, path, latency = report.TriggerLoss, report.TriggerSlow, report.TriggerPath, report.TriggerLatency
 	for name, c := range map[string]struct {
@@ -103,7 +110,7 @@ func TestPlaces(t *testing.T) {
 					pool = append(pool, w)
 				}
 			}
-			if got := y.names(y.places(pool, y.now)); !slices.Equal(got, c.want) {
+			if got := y.names(lists(y.places(pool, y.now))); !slices.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
@@ -118,7 +125,7 @@ func TestPlacesOfKnownPathChanges(t *testing.T) {
 	y.fail(w, report.TriggerPath, 0)
 	w.trouble.incident = &incident{}
 	if got := y.places([]*target{w}, y.now); len(got) != 0 {
-		t.Errorf("got %v, want none", y.names(got))
+		t.Errorf("got %v, want none", y.names(lists(got)))
 	}
 }
 

@@ -234,16 +234,7 @@ func (l *life) drain() {
 // await looks at what the world shows until it is as wanted.
 func (s *site) await(what string, ok func() bool) {
 	s.t.Helper()
-	beat := time.NewTicker(20 * time.Millisecond)
-	defer beat.Stop()
-	end := time.After(patience)
-	for !ok() {
-		select {
-		case <-beat.C:
-		case <-end:
-			s.t.Fatalf("waited %s in vain for %s", patience, what)
-		}
-	}
+	lab.Await(s.t, patience, 20*time.Millisecond, what, ok)
 }
 
 // answering waits until every target has answered some pings.

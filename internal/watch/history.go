@@ -121,11 +121,56 @@ func (h *history) tally(from uint32) (lost, sent int) {
 	return lost, sent
 }
 
-// between is tally for pings that left up to a moment.
+// since is the number of the first ping that left at from or later.
+func (h *history) since(from uint32) uint32 {
+	for i := range h.len() {
+		if int32(h.back(i).at-from) < 0 {
+			return h.next - uint32(i)
+		}
+	}
+	return h.next - uint32(h.len())
+}
+
+// between is tally for pings that left up to a moment; none, if that is
+// earlier, as after the wall clock was set back.
 func (h *history) between(from, to uint32) (lost, sent int) {
+	if int32(to-from) < 0 {
+		return 0, 0
+	}
 	l1, s1 := h.tally(from)
 	l2, s2 := h.tally(to + 1)
 	return l1 - l2, s1 - s2
+}
+
+// lastLost is when the last lost ping before a moment left, and when the one
+// after it did.
+func (h *history) lastLost(before uint32) (at, next uint32, ok bool) {
+	next = before
+	for i := range h.len() {
+		c := h.back(i)
+		if int32(c.at-before) >= 0 {
+			continue
+		}
+		if c.outcome().isLost() {
+			return c.at, next, true
+		}
+		next = c.at
+	}
+	return 0, 0, false
+}
+
+// firstLost is when the first lost ping from a moment on left.
+func (h *history) firstLost(from uint32) (at uint32, ok bool) {
+	for i := range h.len() {
+		c := h.back(i)
+		if int32(c.at-from) < 0 {
+			break
+		}
+		if c.outcome().isLost() {
+			at, ok = c.at, true
+		}
+	}
+	return at, ok
 }
 
 // lostOf counts the lost among the newest n known pings.

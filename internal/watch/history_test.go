@@ -197,6 +197,20 @@ func TestTallyAcrossTheWrap(t *testing.T) {
 	}
 }
 
+// TestBetweenBackwards: after the wall clock was set back a stretch may end
+// before it begins.
+func TestBetweenBackwards(t *testing.T) {
+	h := history{limit: 300}
+	at := uint32(10_000)
+	marks(&h, &at, 1000, "rr--rr")
+	if lost, sent := h.between(12_000, 13_000); lost != 2 || sent != 2 {
+		t.Errorf("%d of %d, want 2 of 2", lost, sent)
+	}
+	if lost, sent := h.between(14_000, 11_000); lost != 0 || sent != 0 {
+		t.Errorf("backwards: %d of %d, want none", lost, sent)
+	}
+}
+
 func TestLostOf(t *testing.T) {
 	for name, c := range map[string]struct {
 		letters string

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -38,18 +39,26 @@ type incident struct {
 	episodes []report.Episode
 
 	common   *report.Common
+	before   *report.Common // in the episode before the last
 	canary0  map[key][2]int // lost and sent of canaries within 300 s, when it was over
 	host     report.Host
 	stalls   []report.Stall
 	notes    []string
 	told     bool
 	tellAt   time.Time
+	said     size      // it had when the log, or people, last heard of it
+	sayAt    time.Time // when they hear that it has grown; zero: it has not
+	grown    bool      // people were told so, which is done once
 	quiet    time.Time // since when all members are well; zero: they are not
 	recovery *time.Time
 	closing  bool
 	wrote    time.Time
 	located  time.Time
-	restored time.Time // when this process took it over; zero: it opened it
+	changed  time.Time       // when it opened, came back, or its members became others
+	left     []report.Member // what is known of targets that another incident has now
+	lent     []*target       // those
+	restored time.Time       // when this process took it over; zero: it opened it
+	source   netip.Addr      // that an earlier process's probes left from
 }
 
 // note adds a sentence, once.
@@ -68,37 +77,22 @@ func (w *Watchdog) open(t *target, trigger report.IncidentTrigger, began, notice
 	t.calm, t.slowFrom = t.hist.next, t.hist.next
 	if old := t.trouble; old != nil {
 		// It is back: another episode of the same incident.
-		old.again(began, now)
-		old.incident.resume(began)
+		began = w.again(t, began, now)
+		old.incident.resume(began, now)
 		if s != nil && s.look != nil {
 			w.wantLook(t, s.look, true)
 		}
 		t.settle(now)
 		return
 	}
-	tr := &trouble{trigger: trigger, began: began, noticed: noticed, opened: now.Round(0), usual: t.usual, retrace: now.Add(retraceEach)}
-	tr.strand.begin(&t.hist)
-	tr.lost, tr.sent = t.hist.tally(w.ms(began))
-	if lost, _ := t.hist.tally(w.ms(now) - uint32(w.Rules.ClearFor.Milliseconds())); lost > 0 {
-		tr.lastLoss = now.Round(0)
-	}
-	if p, ok := w.Paths.Path(t.Addr); ok {
-		tr.before = p
-	}
-	t.trouble = tr
-	if s != nil {
+	w.startTrouble(t, trigger, began, noticed, now)
+	if tr := t.trouble; s != nil {
 		tr.burst = s.burst
 		if s.look != nil {
 			tr.looks = append(tr.looks, s.look)
 		}
 	}
-	if len(tr.looks) == 0 && w.looks.len() < mostLooks {
-		if l, err := w.newLook(t); err == nil {
-			tr.looks = append(tr.looks, l)
-		} else {
-			w.Log.Error("trace a target in trouble", "target", t.Name, "err", err)
-		}
-	}
+	w.lookAnew(t)
 	t.settle(now)
 	w.startDense(t, now)
 	if len(w.ungrouped) == 0 {
@@ -107,18 +101,63 @@ func (w *Watchdog) open(t *target, trigger report.IncidentTrigger, began, notice
 	w.ungrouped = append(w.ungrouped, t)
 }
 
-// again is the trouble's next episode.
-func (t *trouble) again(began, now time.Time) {
-	t.cleared, t.recovered, t.unslow, t.baseline = false, time.Time{}, time.Time{}, false
-	t.retrace = now.Add(retraceEach)
+// startTrouble begins what is known of a target's trouble.
+func (w *Watchdog) startTrouble(t *target, trigger report.IncidentTrigger, began, noticed, now time.Time) {
+	tr := &trouble{trigger: trigger, began: began, spell: began, noticed: noticed, opened: now.Round(0), usual: t.usual, retrace: now.Add(retraceEach)}
+	tr.strand.begin(&t.hist)
+	tr.first = t.hist.since(w.ms(began))
+	tr.lost, tr.sent = t.hist.counted(tr, tr.first)
+	if lost, _ := t.hist.tally(w.ms(now) - uint32(w.Rules.ClearFor.Milliseconds())); lost > 0 {
+		tr.lastLoss = now.Round(0)
+	}
+	if p, ok := w.Paths.Path(t.Addr); ok {
+		tr.before = p
+	}
+	t.trouble = tr
+}
+
+// lookAnew starts a look of a trouble that has none yet.
+func (w *Watchdog) lookAnew(t *target) {
+	if len(t.trouble.looks) > 0 || w.looks.len() >= mostLooks {
+		return
+	}
+	l, err := w.newLook(t)
+	if err != nil {
+		w.Log.Error("trace a target in trouble", "target", t.Name, "err", err)
+		return
+	}
+	t.trouble.looks = append(t.trouble.looks, l)
+}
+
+// again begins the next episode of a target's trouble, which has been cleared,
+// and says when: never before the end of the last one.
+func (w *Watchdog) again(t *target, began, now time.Time) time.Time {
+	tr := t.trouble
+	if began.Before(tr.recovered) {
+		began = tr.recovered
+	}
+	if n := t.hist.since(w.ms(began)); int32(n-tr.end) > 0 {
+		tr.end = n
+	}
+	tr.first = tr.end
+	tr.cleared, tr.recovered, tr.unslow, tr.baseline = false, time.Time{}, time.Time{}, false
+	tr.retrace = now.Add(retraceEach)
+	tr.spell, tr.lostBefore, tr.sentBefore = began, tr.lost, tr.sent
+	lost, sent := t.hist.counted(tr, tr.first)
+	tr.lost, tr.sent = tr.lost+lost, tr.sent+sent
+	if at, _, ok := t.hist.lastLost(w.ms(now)); ok && lost > 0 {
+		tr.lastLoss = w.at(at)
+	}
+	return began
 }
 
 // resume makes an incident that had gone quiet lively again.
-func (inc *incident) resume(began time.Time) {
-	inc.quiet, inc.recovery = time.Time{}, nil
+func (inc *incident) resume(began, now time.Time) {
+	inc.quiet, inc.recovery, inc.changed = time.Time{}, nil, now
 	if n := len(inc.episodes); n > 0 && inc.episodes[n-1].To == nil {
 		return
 	}
+	inc.before = inc.common
 	if len(inc.episodes) < 200 {
 		inc.episodes = append(inc.episodes, report.Episode{From: began})
 	} else { // it flaps: the last one stands for all that follow
@@ -153,7 +192,7 @@ func (w *Watchdog) reason(t *target) string {
 	case report.TriggerPath:
 		return "the path is another than usual"
 	}
-	return fmt.Sprintf("%d of %d pings lost since %s", tr.lost, tr.sent, tr.began.Format("15:04:05.000"))
+	return fmt.Sprintf("%d of %d pings lost since %s", tr.lost-tr.lostBefore, tr.sent-tr.sentBefore, tr.spell.Format("2006-01-02T15:04:05.000Z07:00"))
 }
 
 // startIncident makes an incident of targets whose troubles belong together.
@@ -167,7 +206,7 @@ func (w *Watchdog) startIncident(ts []*target, now time.Time) *incident {
 	inc := &incident{
 		id: id, trigger: first.trouble.trigger, began: first.trouble.began, noticed: first.trouble.noticed,
 		opened: now.Round(0), tellAt: now.Add(w.Rules.Settle), watched: len(w.targets),
-		episodes: []report.Episode{{From: first.trouble.began}},
+		episodes: []report.Episode{{From: first.trouble.began}}, said: size{targets: len(ts)},
 	}
 	for _, t := range ts {
 		if t.trouble.noticed.Before(inc.noticed) {
@@ -188,6 +227,9 @@ func (w *Watchdog) startIncident(ts []*target, now time.Time) *incident {
 // join adds targets to an incident and asks for their traces: the first look
 // of each, and a long look of some.
 func (w *Watchdog) join(inc *incident, ts []*target, now time.Time) {
+	if !inc.quiet.IsZero() {
+		inc.resume(firstOf(ts), now)
+	}
 	long := w.chooseLong(inc, ts)
 	for _, t := range ts {
 		t.trouble.incident = inc
@@ -204,7 +246,7 @@ func (w *Watchdog) join(inc *incident, ts []*target, now time.Time) {
 		}
 	}
 	inc.quiet = time.Time{}
-	inc.wrote, inc.located = time.Time{}, time.Time{}
+	inc.wrote, inc.located, inc.changed = time.Time{}, time.Time{}, now
 }
 
 // beside runs f out of the loop, and what it returns in the loop.
@@ -239,10 +281,7 @@ func (w *Watchdog) tend(now time.Time) {
 		w.clear(inc, now)
 		w.locate(inc, now)
 		w.retrace(inc, now)
-		if !inc.told && !now.Before(inc.tellAt) {
-			inc.told = true
-			w.tell("incident-open", inc, now)
-		}
+		w.say(inc, now)
 		if !inc.quiet.IsZero() && now.Sub(inc.quiet) >= w.Rules.QuietFor && !inc.closing {
 			w.close(inc, now)
 			continue
@@ -273,6 +312,11 @@ func (inc *incident) writeEach(now time.Time) time.Duration {
 func (w *Watchdog) clear(inc *incident, now time.Time) {
 	all := true
 	var latest time.Time
+	for i := range inc.left {
+		if at := inc.left[i].Recovered; at != nil && at.After(latest) {
+			latest = *at
+		}
+	}
 	for _, t := range inc.members {
 		tr := t.trouble
 		if tr == nil || tr.incident != inc {
@@ -309,7 +353,7 @@ func (w *Watchdog) clear(inc *incident, now time.Time) {
 // clearOne applies the clear rule to one target.
 func (w *Watchdog) clearOne(t *target, now time.Time) {
 	tr := t.trouble
-	ok, at := t.hist.clean(w.ms(now), t.every(), w.ms(tr.began), &w.Rules)
+	ok, at := t.hist.clean(w.ms(now), t.every(), tr.first, &w.Rules)
 	if tr.slow() {
 		calm := t.slowAt.IsZero() && t.jittAt.IsZero()
 		tr.unslow = since(tr.unslow, calm, now)
@@ -334,23 +378,16 @@ func (w *Watchdog) clearOne(t *target, now time.Time) {
 	if !ok {
 		return
 	}
-	tr.cleared, tr.recovered = true, w.at(at)
-	lost, sent := t.hist.tally(at)
-	tr.lost, tr.sent = max(tr.lost-lost, 0), max(tr.sent-sent, 0)
+	end := t.hist.since(at)
+	lost, sent := t.hist.counted(tr, end)
+	tr.lost, tr.sent = tr.lost-lost, tr.sent-sent
+	tr.cleared, tr.recovered, tr.end = true, w.at(at), end
+	t.calm = end // what was lost before is no part of what may come
 	if !tr.baseline {
 		tr.baseline = true
 		w.roundAfter(t, tr)
 	}
 	t.settle(now)
-	w.settleTrouble(t, now)
-}
-
-// settleTrouble shows a target whose trouble is over as well, though its
-// incident is still open.
-func (w *Watchdog) settleTrouble(t *target, now time.Time) {
-	if t.trouble != nil && t.trouble.cleared && t.suspect == nil {
-		t.become("ok", now)
-	}
 }
 
 // retrace takes another trace of some members while it lasts.

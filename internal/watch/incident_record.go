@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -13,8 +14,11 @@ func (w *Watchdog) record(inc *incident, now time.Time, state report.IncidentSta
 	rec := &report.Incident{
 		Schema: report.IncidentSchema, ID: inc.id, State: state, Trigger: inc.trigger, Node: w.Node, At: now.Round(0),
 		Times:    report.IncidentTimes{Began: inc.began, Noticed: inc.noticed, Opened: inc.opened, Recovered: inc.recovery},
-		Episodes: slices.Clone(inc.episodes), Members: slices.Clone(inc.earlier), Affected: inc.affected, Watched: inc.watched,
+		Episodes: slices.Clone(inc.episodes), Members: append(slices.Clone(inc.earlier), inc.left...), Affected: inc.affected, Watched: inc.watched,
 		Common: inc.common, Canaries: w.canaryRecords(inc), Host: inc.host, Notes: slices.Clone(inc.notes), Versions: w.Version,
+	}
+	if !rec.Node.Source.IsValid() {
+		rec.Node.Source = inc.leaveFrom()
 	}
 	rec.Host.Stalls = slices.Clone(inc.stalls)
 	if inc.host.Opened != nil && inc.host.Closed != nil {
@@ -27,18 +31,36 @@ func (w *Watchdog) record(inc *incident, now time.Time, state report.IncidentSta
 		if t.trouble == nil || t.trouble.incident != inc {
 			continue
 		}
-		m := w.member(t, i < fullMembers)
+		rec.Members = append(rec.Members, w.member(t, i < fullMembers))
+	}
+	for i := range rec.Members {
+		m := &rec.Members[i]
 		if m.LastLoss != nil && (rec.Times.LastLoss == nil || m.LastLoss.After(*rec.Times.LastLoss)) {
 			rec.Times.LastLoss = m.LastLoss
 		}
 		if m.Probed != nil && (rec.Times.Probed == nil || m.Probed.Before(*rec.Times.Probed)) {
 			rec.Times.Probed = m.Probed
 		}
-		rec.Members = append(rec.Members, m)
 	}
-	rec.Clean = w.cleanSince(inc.began)
+	rec.Clean, rec.Controls = w.cleanSince(inc.began)
 	rec.Verdict = report.JudgeIncident(rec, nil)
 	return rec
+}
+
+// leaveFrom is the address that the probes to its members leave from: that of
+// the first look of them that has begun. Not valid: none has.
+func (inc *incident) leaveFrom() netip.Addr {
+	for _, t := range inc.members {
+		if t.trouble == nil || t.trouble.incident != inc {
+			continue
+		}
+		for _, l := range t.trouble.looks {
+			if a := l.from(); a.IsValid() {
+				return a
+			}
+		}
+	}
+	return inc.source
 }
 
 func (w *Watchdog) member(t *target, full bool) report.Member {
@@ -53,7 +75,7 @@ func (w *Watchdog) member(t *target, full bool) report.Member {
 		m.LastLoss = &at
 		if !tr.cleared {
 			// What came after the last loss belongs to it only if another follows.
-			_, after := t.hist.tally(w.ms(at) + 1)
+			_, after := t.hist.counted(tr, t.hist.since(w.ms(at)+1))
 			m.Sent = max(m.Sent-after, m.Lost)
 		}
 	}
@@ -103,12 +125,20 @@ func clonePings(p *report.Pings) *report.Pings {
 }
 
 // cleanSince counts targets that have answered since a moment and lost
-// nothing.
-func (w *Watchdog) cleanSince(at time.Time) (n int) {
+// nothing, and names the three with the least addresses.
+func (w *Watchdog) cleanSince(at time.Time) (n int, some []netip.Addr) {
+	const most = 3
 	for _, t := range w.targets {
-		if t.answered && t.lostAt.Before(at) && t.lastAns.After(at) {
-			n++
+		if !t.answered || !t.lostAt.Before(at) || !t.lastAns.After(at) {
+			continue
 		}
+		n++
+		i, known := slices.BinarySearchFunc(some, t.Addr, netip.Addr.Compare)
+		if i == most || known || !t.Addr.IsValid() {
+			continue
+		}
+		some = slices.Insert(some, i, t.Addr)
+		some = some[:min(most, len(some))]
 	}
-	return n
+	return n, some
 }

@@ -28,8 +28,8 @@ func (w *Watchdog) judge(t *target, n uint32, c cell, now time.Time) {
 		}
 	case o.isLost():
 		if tr := t.trouble; tr != nil {
-			tr.lastLoss = w.at(c.at)
 			if !tr.cleared {
+				tr.lastLoss = w.at(c.at)
 				return // it is known to be in trouble
 			}
 		}
@@ -362,10 +362,11 @@ func keepPing(p *report.Pings, g pinged) {
 // learner teaches path memory what a trace sees; what is lost while there is
 // trouble must not spoil what is usual.
 func (w *Watchdog) learner(t *target, trouble bool) func(report.Event) {
+	to := t.Addr // of this look; a name may be given another one while it runs
 	return func(e report.Event) {
 		if e.E != report.EventProbe || e.TTL == 0 || !e.Addr.IsValid() || e.US == nil {
 			return
 		}
-		w.noteHop(t.Addr, e, trouble)
+		w.noteHop(to, e, trouble)
 	}
 }

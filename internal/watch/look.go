@@ -28,6 +28,7 @@ type look struct {
 	seen   []seenProbe    // by number, of its first look
 	asked  bool           // its job was, or is being, submitted
 	start  time.Time      // zero of the events
+	source netip.Addr     // that its probes leave from; not valid: not begun, or nobody knows
 	probed time.Time      // when its first probe left
 	first  bool           // its first look is complete
 	ended  report.Ended
@@ -70,7 +71,7 @@ func (l *look) event(e report.Event) {
 	}
 	switch {
 	case e.E == report.EventStart:
-		l.start = e.At
+		l.start, l.source = e.At, e.Source
 	case e.E == report.EventProbe && l.probed.IsZero():
 		l.probed = l.start.Add(time.Duration(e.MS * float64(time.Millisecond)))
 	case e.E == report.EventPhase && e.Phase == report.PhaseFirstLook:
@@ -175,6 +176,13 @@ func (l *look) Follow(ctx context.Context, emit func(report.Event)) (report.Ende
 			return report.EndedInterrupted, sent
 		}
 	}
+}
+
+// from is the address that its probes leave from, where it is known.
+func (l *look) from() netip.Addr {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.source
 }
 
 // firstProbe is when its first probe left.

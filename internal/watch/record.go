@@ -87,8 +87,11 @@ func (s *strand) record(from uint32, fromAt time.Time, rtts bool) report.Pings {
 				at += uint32(s.apart) // the skipped are passed over
 				tx += s.apart
 			}
-			tx += int64(int32(c.at - at))
-			at = c.at
+			// One that waited for its turn may have left after the next was asked
+			// for: that one is shown no earlier.
+			if step := int32(c.at - at); step > 0 {
+				tx, at = tx+int64(step), c.at
+			}
 			letters = append(letters, c.outcome().letter())
 			p.TxMS = append(p.TxMS, tx)
 			var us *int64

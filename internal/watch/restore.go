@@ -60,10 +60,10 @@ func (w *Watchdog) resume(rec *report.Incident, now time.Time) {
 	inc := &incident{
 		id: rec.ID, trigger: rec.Trigger, began: rec.Times.Began, noticed: rec.Times.Noticed, opened: rec.Times.Opened,
 		earlier: rec.Members, affected: rec.Affected, watched: rec.Watched, episodes: rec.Episodes, common: rec.Common,
-		host: rec.Host, stalls: rec.Host.Stalls, notes: rec.Notes, recovery: rec.Times.Recovered, located: now,
+		host: rec.Host, stalls: rec.Host.Stalls, notes: rec.Notes, recovery: rec.Times.Recovered, located: now, changed: rec.Times.Opened, source: rec.Node.Source,
 		// Whether people were told is not written down: they are told again
 		// under the same ID rather than not at all.
-		tellAt: now.Add(w.Rules.Settle), restored: now,
+		tellAt: now.Add(w.Rules.Settle), restored: now, said: size{rec.Affected, rec.Common},
 	}
 	inc.host.Stalls = nil
 	inc.note("the watchdog was started again at %s", now.Format(time.RFC3339))
@@ -74,7 +74,7 @@ func (w *Watchdog) resume(rec *report.Incident, now time.Time) {
 // rejoin gives members of resumed incidents their target back, once it is
 // watched again.
 func (w *Watchdog) rejoin(now time.Time) {
-	for _, inc := range w.incidents {
+	for _, inc := range slices.Backward(w.incidents) { // a target that two have is the younger one's
 		if inc.restored.IsZero() || len(inc.earlier) == 0 {
 			continue
 		}
@@ -88,8 +88,9 @@ func (w *Watchdog) rejoin(now time.Time) {
 				return false
 			}
 			tr := &trouble{
-				incident: inc, trigger: m.Trigger, began: m.Began, noticed: m.Noticed, opened: m.Opened, before: m.Before, after: m.After,
+				incident: inc, trigger: m.Trigger, began: m.Began, spell: m.Began, noticed: m.Noticed, opened: m.Opened, before: m.Before, after: m.After,
 				burst: m.Burst, dense: m.Dense, earlier: &m, retrace: now.Add(retraceEach), baseline: m.After != nil,
+				first: t.hist.next, end: t.hist.next,
 			}
 			if m.Usual != nil {
 				tr.usual = usual{
@@ -123,8 +124,13 @@ func mergeEarlier(m *report.Member, e *report.Member) {
 	p := e.Pings
 	p.TxMS, p.RTTUS = slices.Clone(p.TxMS), slices.Clone(p.RTTUS)
 	shift := m.Pings.From.Sub(p.From).Milliseconds()
+	last := int64(0) // the wall clock may have been set back meanwhile
+	if n := len(p.TxMS); n > 0 {
+		last = p.TxMS[n-1]
+	}
 	for i := range m.Pings.TxMS {
-		p.TxMS = append(p.TxMS, m.Pings.TxMS[i]+shift)
+		last = max(last, m.Pings.TxMS[i]+shift)
+		p.TxMS = append(p.TxMS, last)
 		p.RTTUS = append(p.RTTUS, m.Pings.RTTUS[i])
 	}
 	p.Answer += m.Pings.Answer

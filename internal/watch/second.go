@@ -77,19 +77,29 @@ func (w *Watchdog) lookThrough(now time.Time) {
 			w.scratch = t.refresh(now, w.scratch)
 		}
 		if t.canary != "" {
+			w.settleCanary(t, now)
 			continue
 		}
 		if !t.paused.IsZero() && !now.Before(t.paused) {
 			t.paused = time.Time{}
 		}
 		t.settle(now)
-		w.settleTrouble(t, now)
 		if trigger, at := t.slowness(now); trigger != "" && t.trouble == nil && t.suspect == nil && !now.Before(t.paused) {
 			began := at.Round(0)
 			w.open(t, trigger, began, began, now)
 		}
 		w.startRounds(t, now)
 	}
+}
+
+// settleCanary finds the state of a canary, which has no troubles: lossy is
+// one that loses as many as would open an incident.
+func (w *Watchdog) settleCanary(t *target, now time.Time) {
+	if t.answered && t.hist.lostOf(w.Rules.Of) >= w.Rules.Lost {
+		t.become(spool.TargetLossy, now)
+		return
+	}
+	t.settle(now)
 }
 
 // silent says that a target answered none of its last pings.

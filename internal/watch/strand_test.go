@@ -214,6 +214,17 @@ func TestStrand(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
+	t.Run("one that waited for its turn", func(t *testing.T) {
+		s := strand{}
+		for n, at := range []uint32{0, 1500, 1000, 2000} { // the second left after the third was asked for
+			c := cell{at: at}
+			c.set(answered, 20*time.Millisecond)
+			s.put(uint32(n), c)
+		}
+		if p := s.record(0, epoch, true); !slices.Equal(p.TxMS, []int64{0, 1500, 1500, 2000}) {
+			t.Errorf("they left at %d", p.TxMS)
+		}
+	})
 	t.Run("late of one that was skipped", func(t *testing.T) {
 		s := strand{}
 		for n := range uint32(headCells + 2*tailCells) {
@@ -229,4 +240,17 @@ func TestStrand(t *testing.T) {
 			t.Errorf("the last one: got %q", got[len(got)-5:])
 		}
 	})
+}
+
+// TestClockSetBackWhileAway: pings of two processes stay in order.
+func TestClockSetBackWhileAway(t *testing.T) {
+	us := int64(20_000)
+	pings := func(from time.Time) report.Pings {
+		return report.Pings{From: from, TxMS: []int64{0, 1000, 2000}, RTTUS: []*int64{&us, nil, &us}, Answer: "r-r"}
+	}
+	m := report.Member{Lost: 1, Sent: 3, Pings: pings(epoch.Add(-24 * time.Hour))}
+	mergeEarlier(&m, &report.Member{Lost: 1, Sent: 3, Pings: pings(epoch)})
+	if !slices.Equal(m.Pings.TxMS, []int64{0, 1000, 2000, 2000, 2000, 2000}) || m.Pings.Answer != "r-rr-r" || m.Lost != 2 || m.Sent != 6 {
+		t.Errorf("got %+v", m)
+	}
 }

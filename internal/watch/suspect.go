@@ -97,6 +97,7 @@ type trouble struct {
 	began    time.Time
 	noticed  time.Time
 	opened   time.Time
+	spell    time.Time // when its last episode began; the first: began
 	lastLoss time.Time
 	looks    []*look // of its traces, the first look's first
 	burst    *report.Pings
@@ -111,11 +112,41 @@ type trouble struct {
 	recovered time.Time // when the first ping of the clean end left
 	unslow    time.Time // since when latency and jitter are as usual
 	baseline  bool      // the round after recovery was asked for
-	lost      int       // pings since it began, up to recovery
+	lost      int       // pings of its episodes, each up to recovery
 	sent      int
-	strand    strand
-	minutes   minutes
-	earlier   *report.Member // as an earlier process has written it down
+	// Numbers of the pings of its last episode that are counted: from first on
+	// and, once it is cleared, before end.
+	first, end uint32
+	// Of those, before its last episode.
+	lostBefore, sentBefore int
+	strand                 strand
+	minutes                minutes
+	earlier                *report.Member // as an earlier process has written it down
+}
+
+// counts says whether a ping belongs to what it has counted of its last
+// episode.
+func (t *trouble) counts(n uint32) bool {
+	return int32(n-t.first) >= 0 && (!t.cleared || int32(n-t.end) < 0)
+}
+
+// counted is lost and known pings of what a trouble counts, from number n on.
+func (h *history) counted(tr *trouble, n uint32) (lost, sent int) {
+	for i := range h.len() {
+		at := h.next - 1 - uint32(i)
+		if int32(at-n) < 0 {
+			break
+		}
+		if !tr.counts(at) {
+			continue
+		}
+		if o := h.back(i).outcome(); o.isLost() {
+			lost, sent = lost+1, sent+1
+		} else if o.isKnown() {
+			sent++
+		}
+	}
+	return lost, sent
 }
 
 // slow says that it is not loss.
@@ -129,11 +160,9 @@ const clearMost = 1
 
 // clean says whether a target has recovered: its pings of the last minute
 // hold at most one loss, those of the last ten seconds none, and there were
-// enough of them to say so. since is when the first ping of the clean end
-// left.
-func (h *history) clean(now uint32, interval time.Duration, began uint32, r *Rules) (ok bool, since uint32) {
-	// Ages are compared, not times: began may be weeks ago, which is more than
-	// a signed difference holds.
+// enough of them to say so. Pings before number first are another
+// episode's. since is when the first ping of the clean end left.
+func (h *history) clean(now uint32, interval time.Duration, first uint32, r *Rules) (ok bool, since uint32) {
 	age := func(at uint32) uint32 {
 		if at-now < 1000 {
 			return 0 // it left just after now was read
@@ -146,7 +175,7 @@ func (h *history) clean(now uint32, interval time.Duration, began uint32, r *Rul
 	ending := true // still in the clean end
 	for i := range h.len() {
 		c := h.back(i)
-		if age(c.at) > age(began) || !ending && !within(c, r.ClearFor) {
+		if int32(h.next-1-uint32(i)-first) < 0 || !ending && !within(c, r.ClearFor) {
 			break
 		}
 		o := c.outcome()

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"math/bits"
-	"net/netip"
 	"time"
 
 	"github.com/mtrq/mtrq/internal/targets"
@@ -196,14 +195,18 @@ func (t *target) become(s spool.TargetState, now time.Time) {
 	}
 }
 
-// settle finds the state that a target without trouble is in.
+// inTrouble says that it has a trouble that is not over; its incident may
+// still be open when it is.
+func (t *target) inTrouble() bool { return t.trouble != nil && !t.trouble.cleared }
+
+// settle finds the state that a target is in.
 func (t *target) settle(now time.Time) {
 	switch {
 	case now.Before(t.paused):
 		t.become(spool.TargetPaused, now)
-	case t.trouble != nil && t.trouble.slow():
+	case t.inTrouble() && t.trouble.slow():
 		t.become(spool.TargetSlow, now)
-	case t.trouble != nil:
+	case t.inTrouble():
 		t.become(spool.TargetLossy, now)
 	case !t.Addr.IsValid():
 		t.become(spool.TargetUnresolved, now)
@@ -216,15 +219,4 @@ func (t *target) settle(now time.Time) {
 	default:
 		t.become(spool.TargetNew, now)
 	}
-}
-
-// network is what tells providers apart: the /16 of an IPv4 address, the /32
-// of an IPv6 one.
-func network(a netip.Addr) netip.Prefix {
-	n := 16
-	if a.Is6() {
-		n = 32
-	}
-	p, _ := a.Prefix(n) // n fits the family
-	return p
 }

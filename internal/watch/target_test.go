@@ -324,19 +324,22 @@ func TestSettle(t *testing.T) {
 		make func(*target)
 		want spool.TargetState
 	}{
-		"new":                      {func(*target) {}, spool.TargetNew},
-		"ok":                       {func(w *target) { w.answered = true }, spool.TargetOK},
-		"19 pings tell nothing":    {func(w *target) { w.hist.next = 19 }, spool.TargetNew},
-		"20 unanswered pings":      {func(w *target) { w.hist.next = 20 }, spool.TargetSilent},
-		"suspect":                  {func(w *target) { w.answered, w.suspect = true, &suspect{} }, spool.TargetSuspect},
-		"lossy":                    {func(w *target) { w.trouble = &trouble{trigger: report.TriggerLoss} }, spool.TargetLossy},
-		"slow loss is loss":        {func(w *target) { w.trouble = &trouble{trigger: report.TriggerSlow} }, spool.TargetLossy},
-		"latency":                  {func(w *target) { w.trouble = &trouble{trigger: report.TriggerLatency} }, spool.TargetSlow},
-		"path":                     {func(w *target) { w.trouble = &trouble{trigger: report.TriggerPath} }, spool.TargetSlow},
-		"no address":               {func(w *target) { w.Addr = netip.Addr{} }, spool.TargetUnresolved},
-		"no address, in trouble":   {func(w *target) { w.Addr, w.trouble = netip.Addr{}, &trouble{trigger: report.TriggerLoss} }, spool.TargetLossy},
-		"paused, whatever it does": {func(w *target) { w.paused, w.trouble = epoch.Add(time.Second), &trouble{} }, spool.TargetPaused},
-		"the pause is over":        {func(w *target) { w.paused, w.answered = epoch, true }, spool.TargetOK},
+		"new":                             {func(*target) {}, spool.TargetNew},
+		"ok":                              {func(w *target) { w.answered = true }, spool.TargetOK},
+		"19 pings tell nothing":           {func(w *target) { w.hist.next = 19 }, spool.TargetNew},
+		"20 unanswered pings":             {func(w *target) { w.hist.next = 20 }, spool.TargetSilent},
+		"suspect":                         {func(w *target) { w.answered, w.suspect = true, &suspect{} }, spool.TargetSuspect},
+		"lossy":                           {func(w *target) { w.trouble = &trouble{trigger: report.TriggerLoss} }, spool.TargetLossy},
+		"slow loss is loss":               {func(w *target) { w.trouble = &trouble{trigger: report.TriggerSlow} }, spool.TargetLossy},
+		"latency":                         {func(w *target) { w.trouble = &trouble{trigger: report.TriggerLatency} }, spool.TargetSlow},
+		"path":                            {func(w *target) { w.trouble = &trouble{trigger: report.TriggerPath} }, spool.TargetSlow},
+		"no address":                      {func(w *target) { w.Addr = netip.Addr{} }, spool.TargetUnresolved},
+		"no address, in trouble":          {func(w *target) { w.Addr, w.trouble = netip.Addr{}, &trouble{trigger: report.TriggerLoss} }, spool.TargetLossy},
+		"paused, whatever it does":        {func(w *target) { w.paused, w.trouble = epoch.Add(time.Second), &trouble{} }, spool.TargetPaused},
+		"recovered, its incident is open": {func(w *target) { w.answered, w.trouble = true, &trouble{trigger: report.TriggerLoss, cleared: true} }, spool.TargetOK},
+		"recovered, and a ping missed":    {func(w *target) { w.trouble, w.suspect = &trouble{cleared: true}, &suspect{} }, spool.TargetSuspect},
+		"recovered, and paused":           {func(w *target) { w.paused, w.trouble = epoch.Add(time.Second), &trouble{cleared: true} }, spool.TargetPaused},
+		"the pause is over":               {func(w *target) { w.paused, w.answered = epoch, true }, spool.TargetOK},
 	} {
 		w := newTarget(listed(time.Second), epoch.Add(-time.Hour))
 		c.make(w)
@@ -355,15 +358,40 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-func TestNetwork(t *testing.T) {
-	for a, want := range map[string]string{
-		"192.0.2.77": "192.0.0.0/16", "198.18.255.1": "198.18.0.0/16", "2001:db8:1::1": "2001:db8::/32",
+// TestSecond: what is done each second leaves a state alone that is as it was,
+// canaries have one, too, and a pause is shown whatever else there is.
+func TestSecond(t *testing.T) {
+	for name, c := range map[string]struct {
+		canary report.CanaryKind
+		pings  string
+		make   func(*target)
+		want   spool.TargetState
+	}{
+		"a canary that answers":          {report.CanaryGateway, "rrrrrrrrrrrrrrrr", func(*target) {}, spool.TargetOK},
+		"a canary that lost two":         {report.CanaryGateway, "rrrrrrrr-rrr-rrr", func(*target) {}, spool.TargetOK},
+		"a canary that loses":            {report.CanaryGateway, "rrrrrrrrrr-r-r-r", func(*target) {}, spool.TargetLossy},
+		"a canary that never answered":   {report.CanaryAnchor, "--------------------", func(w *target) { w.answered = false }, spool.TargetSilent},
+		"recovered, incident still open": {"", "rrrrrrrr", func(w *target) { w.trouble = &trouble{trigger: report.TriggerLoss, cleared: true} }, spool.TargetOK},
+		"recovered, and paused":          {"", "rrrrrrrr", func(w *target) { w.paused, w.trouble = epoch.Add(time.Hour), &trouble{cleared: true} }, spool.TargetPaused},
+		"paused in an incident":          {"", "--------", func(w *target) { w.paused, w.trouble = epoch.Add(time.Hour), &trouble{} }, spool.TargetPaused},
 	} {
-		if got := network(netip.MustParseAddr(a)).String(); got != want {
-			t.Errorf("%s: got %s, want %s", a, got, want)
-		}
-	}
-	if got := network(netip.Addr{}); got.IsValid() {
-		t.Errorf("no address: got %s", got)
+		t.Run(name, func(t *testing.T) {
+			y := newYard()
+			y.Rules.Lost, y.Rules.Of = 3, 12
+			y.rounds.init()
+			w := newTarget(listed(time.Second), epoch)
+			w.canary, w.answered, w.baseline = c.canary, true, epoch.Add(24*time.Hour)
+			at := uint32(0)
+			marks(&w.hist, &at, 1000, c.pings)
+			c.make(w)
+			y.order = []*target{w}
+			for range 3 {
+				y.now = y.now.Add(time.Second)
+				y.lookThrough(y.now)
+				if got := y.targetState(w, y.now); got.State != c.want || !got.Since.Equal(epoch.Add(10*time.Minute+time.Second)) {
+					t.Fatalf("%s since %s, want %s since the first second", got.State, got.Since, c.want)
+				}
+			}
+		})
 	}
 }

@@ -33,11 +33,13 @@ type Rules struct {
 	CleanFor time.Duration // … and none in this (10 s)
 	QuietFor time.Duration // what comes back so soon is an episode of the same incident (5 min)
 	Settle   time.Duration // from opening until people are told: by then a storm is one incident (3 s)
+	Together time.Duration // troubles that begin within it are one incident if they share a place (10 s); for three times as long its place is sought anew
 }
 
 func (r *Rules) defaults() {
 	r.ClearFor, r.CleanFor = cmp.Or(r.ClearFor, 60*time.Second), cmp.Or(r.CleanFor, 10*time.Second)
 	r.QuietFor, r.Settle = cmp.Or(r.QuietFor, 5*time.Minute), cmp.Or(r.Settle, 3*time.Second)
+	r.Together = cmp.Or(r.Together, 10*time.Second)
 }
 
 // Prober sends pings and baseline rounds; *probe.Scheduler is one.
@@ -470,7 +472,7 @@ func (w *Watchdog) got(p *pingNews, now time.Time) {
 	}
 	if tr := t.trouble; tr != nil {
 		tr.strand.put(p.n, *c)
-		if !tr.cleared {
+		if tr.counts(p.n) {
 			tr.count(o)
 		}
 		tr.minutes.add(w.at(c.at), o, p.rtt)

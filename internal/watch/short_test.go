@@ -5,3 +5,5 @@ package watch
 import "time"
 
 const stoppedFor = 3 * time.Second
+
+const simDraws = 20 // of each simulated case

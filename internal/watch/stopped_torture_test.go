@@ -1,7 +1,0 @@
-//go:build torture
-
-package watch
-
-import "time"
-
-const stoppedFor = 30 * time.Second
