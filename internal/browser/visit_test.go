@@ -22,7 +22,7 @@ import (
 
 // patience bounds every wait for the browser. It is no expectation: it is
 // reached only where something hangs.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // how is in what way a page is looked at. The zero value: 1280 pixels,
 // light, English, with scripts.

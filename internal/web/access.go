@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/mtrq/mtrq/internal/trace"
 )
 
 // Access is who may do what. It can be replaced while a Server runs.
@@ -24,6 +26,17 @@ const (
 
 // SetAccess puts new rules in force, for requests that come from now on.
 func (s *Server) SetAccess(a Access) { s.access.Store(&a) }
+
+// SetPolicy puts a new target policy in force, likewise.
+func (s *Server) SetPolicy(p trace.Policy) { s.policy.Store(&p) }
+
+// targetPolicy is the one in force.
+func (s *Server) targetPolicy() *trace.Policy {
+	if p := s.policy.Load(); p != nil {
+		return p
+	}
+	return &s.Policy
+}
 
 // rules are the rules in force.
 func (s *Server) rules() *Access {

@@ -146,7 +146,7 @@ func (s *site) apiReport(w http.ResponseWriter, r *http.Request) {
 		var body []byte
 		if body, err = s.Archive.JSON(e); err == nil {
 			w.Header().Set("Content-Location", s.reportURL(e)+".json")
-			s.sendCached(w, r, appJSON, "public, max-age=31536000, immutable", body)
+			s.sendCached(w, r, appJSON, cacheForever, body)
 			return
 		}
 	}
@@ -174,14 +174,23 @@ func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) {
 	if state != string(report.IncidentClosed) {
 		// Those first: one that closes meanwhile is in both lists rather than
 		// in none.
-		for _, e := range s.openIncidents() {
+		open, err := s.openIncidents()
+		if err != nil {
+			s.fail(w, r, archiveProblem(err))
+			return
+		}
+		for _, e := range open {
 			if s.openMatches(e, q) && len(out) < q.Limit {
 				out, seen[e.ID.String()] = append(out, e), true
 			}
 		}
 	}
 	if state != string(report.IncidentOpen) {
-		closed, err := s.Archive.Incidents(q)
+		var closed []archive.IncidentEntry
+		err := s.bounded(r, func() (err error) {
+			closed, err = s.Archive.Incidents(q)
+			return err
+		})
 		if err != nil {
 			s.fail(w, r, archiveProblem(err))
 			return

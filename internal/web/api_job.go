@@ -36,9 +36,9 @@ func (s *site) apiJob(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
-	st, err := s.standing(id)
+	st, err := s.standing(r, id)
 	if err == nil && wait > 0 && (st.state == jobWaiting || st.state == jobRunning) && s.waitQuietly(w, r, id, time.Duration(wait)*time.Second) {
-		st, err = s.standing(id)
+		st, err = s.standing(r, id)
 	}
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
@@ -50,7 +50,7 @@ func (s *site) apiJob(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := jobJSON{ID: id.String(), State: st.state, URL: baseURL(r, s.PublicURL) + "/r/" + id.String()}
-	_, out.Tracing, out.Note = s.Spool.RunState(s.Now())
+	_, out.Tracing, out.Note = s.runState(inEnglish)
 	switch st.state {
 	case jobBad:
 		out.Note = st.reason

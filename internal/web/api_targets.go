@@ -1,8 +1,6 @@
 package web
 
 import (
-	"errors"
-	"io/fs"
 	"net/http"
 	"strings"
 	"time"
@@ -40,19 +38,17 @@ func (s *site) apiTargets(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := targetsJSON{Schema: 1, Targets: []spool.WatchTarget{}}
-	st, err := s.Spool.WatchState()
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	st, _ := s.watchState()
+	switch fault := s.watchFault(); {
+	case st == nil && fault != nil:
+		s.fail(w, r, archiveProblem(fault))
+		return
+	case st == nil:
 		out.Note = "no watchdog has written its state here"
 		s.sendJSON(w, r, http.StatusOK, out)
 		return
-	case err != nil:
-		s.fail(w, r, &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, err: err,
-			detail: "how the targets are cannot be read", hint: "look at the log of mtrq serve, and run mtrq check on the node"})
-		return
 	}
-	age := s.Now().Sub(st.At)
-	out.Watching = age < watchStale && age > -watchStale
+	out.Watching = isWatching(st, s.Now())
 	if !out.Watching {
 		out.Note = "nobody is watching since " + st.At.Format(time.RFC3339)
 	}

@@ -145,6 +145,12 @@ func TestAPIReport(t *testing.T) {
 	n.get("/api/v1/reports/"+id.String(), "If-None-Match: "+a.Header.Get("ETag")).want(t, 304)
 	n.get("/api/v1/reports/"+newID(at).String()).want(t, 404)
 	n.get("/api/v1/reports/nonsense").want(t, 404)
+	// A shared cache would hand on to everybody what one with a token got.
+	for _, path := range []string{"/api/v1/reports/" + id.String(), a.Header.Get("Content-Location")} {
+		if got := n.get(path).Header.Get("Cache-Control"); got != "private, max-age=31536000, immutable" {
+			t.Errorf("%s: Cache-Control %q", path, got)
+		}
+	}
 }
 
 // TestAPIJob follows a request from the door to its report.
@@ -173,11 +179,13 @@ func TestAPIJob(t *testing.T) {
 }
 
 func TestAPITargets(t *testing.T) {
-	n := newNode(t)
+	var passed time.Duration
+	n := newNode(t, func(s *Server) { s.Now = func() time.Time { return time.Now().Add(passed) } })
 	if st := decoded[targetsJSON](t, n.get("/api/v1/targets")); st.Watching || st.Note == "" || st.Totals != nil || st.Targets == nil {
 		t.Errorf("nobody watches: %+v", st)
 	}
 	n.watching()
+	passed += watchKept
 	for query, want := range map[string]string{
 		"": "203.0.113.7 edge.example.net 203.0.113.9", "?state=lossy": "203.0.113.7", "?target=EDGE.example.net": "edge.example.net",
 		"?group=customers": "edge.example.net", "?limit=1": "203.0.113.7", "?state=paused": "", "?target=203.0.113.7": "203.0.113.7",
@@ -193,12 +201,14 @@ func TestAPITargets(t *testing.T) {
 	}
 	n.get("/api/v1/targets?state=well").want(t, 400, "allowed are ok, suspect")
 	n.watching(func(st *spool.WatchState) { st.At = time.Now().Add(-time.Minute) })
+	passed += watchKept
 	if st := decoded[targetsJSON](t, n.get("/api/v1/targets")); st.Watching || st.Note == "" || len(st.Targets) != 3 {
 		t.Errorf("long ago: %+v", st)
 	}
 	if err := os.WriteFile(filepath.Join(n.spool.Dir(), "state", spool.WatchStateFile), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	passed += watchKept
 	n.get("/api/v1/targets").want(t, 503, codeUnavailable)
 }
 

@@ -90,9 +90,22 @@ func (s *site) lossBadge(w http.ResponseWriter, r *http.Request) {
 	if cells := chart.Coarse(cellsOf(tv.Buckets), len(tv.Buckets)); len(cells) > 0 {
 		c = cells[0]
 	}
-	_, fresh := s.watched(target)
-	value, tone := lossWordsOf(c, s.incidentsOf(tq, tv), fresh)
+	value, tone := lossWordsOf(c, s.incidentsOf(tq, tv), s.lookedAt(target))
 	s.sendBadge(w, r, chart.Badge(target+" loss "+name, value, tone))
+}
+
+// lookedAt says that the watchdog pings a target now and would have opened an
+// incident that is known here.
+func (s *site) lookedAt(target string) bool {
+	t, fresh := s.watched(target)
+	if t == nil || !fresh || s.openFault() != "" {
+		return false
+	}
+	switch t.State {
+	case spool.TargetNew, spool.TargetPaused, spool.TargetUnresolved:
+		return false
+	}
+	return true
 }
 
 // lossWordsOf says what was seen, and never that there was nothing where

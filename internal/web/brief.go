@@ -1,8 +1,7 @@
 package web
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,10 +13,10 @@ import (
 )
 
 const (
-	// briefly is how long a page of what is so now is shown again: what it
+	// briefFor is how long a page of what is so now is shown again: what it
 	// shows is written once a second, and a thousand readers cost as much
 	// as one.
-	briefly = 250 * time.Millisecond
+	briefFor = 250 * time.Millisecond
 	// forSecond is the same for a history, which nobody is told changes of.
 	forSecond = time.Second
 	briefMost = 256 // pages of which the tag is remembered
@@ -31,8 +30,7 @@ type brief struct {
 }
 
 type briefPage struct {
-	making  sync.Mutex // whoever asks while a page is made waits for it
-	at      time.Time
+	at      time.Time // when it was made; this and the rest by turns: see making.alone
 	version int
 	tag     string
 }
@@ -51,16 +49,15 @@ func (b *brief) page(name string) *briefPage {
 	return p
 }
 
-// briefPage answers with a page of what is so now: one that is at most so
-// old, and of the version, else a new one.
+// briefPage answers with a page of what is so now: one that was made at most
+// so long ago, and is of the version or a later one, else a new one.
 func (s *site) briefPage(w http.ResponseWriter, r *http.Request, old time.Duration, version int, render func() ([]byte, error)) {
-	p := s.brief.page(s.tagOf(r, "brief"))
-	tag, body, err := p.get(s, r, w.Header(), old, version, render)
+	tag, body, err := s.briefly(r, w.Header(), old, version, render)
 	if err == nil && (s.notModified(w, r, textHTML, cacheAsk, tag) || s.sendKept(w, r, textHTML, cacheAsk, tag)) {
 		return
 	}
 	if err == nil && body == nil { // others pushed it out just now
-		body, err = render()
+		body, err = s.made(r, render)
 	}
 	var pr pageProblem
 	switch {
@@ -73,22 +70,32 @@ func (s *site) briefPage(w http.ResponseWriter, r *http.Request, old time.Durati
 	}
 }
 
-// get is the tag of a page that r may have or that is kept; else the page is
-// made.
-func (p *briefPage) get(s *site, r *http.Request, h http.Header, old time.Duration, version int, render func() ([]byte, error)) (tag string, body []byte, err error) {
-	p.making.Lock()
-	defer p.making.Unlock()
-	now := s.Now()
-	if age := now.Sub(p.at); p.tag != "" && p.version == version && age >= 0 && age < old && (hasTag(r, p.tag) || s.isKept(p.tag)) {
-		return p.tag, nil, nil
-	}
-	if body, err = render(); err != nil {
+// briefly is the tag of a page that r may have or that is kept; else the page
+// is made. Whoever asks while it is made waits for it.
+func (s *site) briefly(r *http.Request, h http.Header, old time.Duration, version int, render func() ([]byte, error)) (tag string, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.making.patience)
+	defer cancel()
+	name := s.tagOf(r, "brief")
+	leave, err := s.making.alone(ctx, name)
+	if err != nil {
 		return "", nil, err
 	}
-	sum := sha256.Sum256(body)
-	p.at, p.version, p.tag = now, version, hex.EncodeToString(sum[:12])
-	s.keep(h, textHTML, p.tag, body)
-	return p.tag, body, nil
+	defer leave()
+	p := s.brief.page(name)
+	if age := s.Now().Sub(p.at); p.tag != "" && p.version >= version && age >= 0 && age < old && (hasTag(r, p.tag) || s.isKept(p.tag)) {
+		return p.tag, nil, nil
+	}
+	err = s.making.do(ctx, func() error {
+		if body, err = render(); err != nil {
+			return err
+		}
+		// Its age counts from here: one that is long in the making, or waits
+		// long for its turn, would else be too old for all who wait for it.
+		p.at, p.version, p.tag = s.Now(), max(version, p.version), bodyTag(body)
+		s.keep(h, textHTML, p.tag, body)
+		return nil
+	})
+	return p.tag, body, err
 }
 
 // pageProblem is a problem that is answered in place of a page.

@@ -17,7 +17,7 @@ func TestBriefPage(t *testing.T) {
 	now := noon
 	n.Now = func() time.Time { return now }
 	s := newSite(n.Server)
-	made := 0
+	made, takes := 0, time.Duration(0)
 	var fault error
 	ask := func(version int, header ...string) *httptest.ResponseRecorder {
 		t.Helper()
@@ -28,6 +28,7 @@ func TestBriefPage(t *testing.T) {
 		w := httptest.NewRecorder()
 		s.briefPage(w, r, time.Second, version, func() ([]byte, error) {
 			made++
+			now = now.Add(takes)
 			w.Header().Set("Mtrq-Total", fmt.Sprint(made))
 			return []byte(strings.Repeat("page ", 1000) + fmt.Sprint(made)), fault
 		})
@@ -57,4 +58,9 @@ func TestBriefPage(t *testing.T) {
 	want("a problem", ask(2), http.StatusServiceUnavailable, 8)
 	fault = nil
 	want("after it", ask(2), http.StatusOK, 9)
+	s.kept = newKept(keptBytes)
+	now, takes = now.Add(time.Minute), 2*time.Second
+	want("longer in the making than it is shown", ask(2), http.StatusOK, 10)
+	want("the next in turn", ask(2), http.StatusOK, 10)
+	want("one who waits for it since before a change", ask(1), http.StatusOK, 10)
 }

@@ -35,7 +35,9 @@ type dayCell struct {
 	Today  bool
 }
 
-func (s *site) yearView(h head, year int, days []archive.Date) (yearView, error) {
+// yearView is a year with its incidents, those that are open too: the archive
+// counts only those that are over.
+func (s *site) yearView(h head, year int, days []archive.Date, open []archive.IncidentEntry) (yearView, error) {
 	first, last := archive.Date{Year: year, Month: time.January, Day: 1}, archive.Date{Year: year, Month: time.December, Day: 31}
 	today := archive.DateOf(s.Now(), s.Archive.Location())
 	if today.Compare(last) < 0 {
@@ -50,6 +52,10 @@ func (s *site) yearView(h head, year int, days []archive.Date) (yearView, error)
 		for _, c := range list {
 			counts[c.Day] = c
 		}
+	}
+	opened := map[archive.Date]int{}
+	for _, e := range open {
+		opened[archive.DateOf(e.Opened, s.Archive.Location())]++
 	}
 	v := yearView{Year: year}
 	for m := time.January; m <= time.December; m++ {
@@ -66,6 +72,7 @@ func (s *site) yearView(h head, year int, days []archive.Date) (yearView, error)
 				if !here && !c.Known {
 					c = archive.DayCount{Known: true} // no directory: nothing was ever written
 				}
+				c.Incidents += opened[d]
 				cell.Class, cell.Says = cellOf(h, c)
 				if c.Incidents > 0 {
 					cell.Class += " inc"

@@ -26,6 +26,7 @@ type dayPage struct {
 	Chips               []chip // filters that are set, each with a link that takes it out
 	Clear               string // URL without filters
 	Incidents           []incidentRow
+	OpenFault           string // why it is not known which of them are open
 	Newer, Older        string // URLs of the pages around this one
 	Previous, Next      *dayLink
 }
@@ -72,6 +73,13 @@ func listForm(s string) (name string, f format) {
 	return s, ""
 }
 
+// today answers /today: it leads to the day that it is. A page that is kept
+// links to it, and so does not grow old.
+func (s *site) today(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, dayURL(archive.DateOf(s.Now(), s.Archive.Location())), http.StatusFound)
+}
+
 // day answers /2026/11/23/.
 func (s *site) day(w http.ResponseWriter, r *http.Request) {
 	day, ok := dayOf(r)
@@ -116,12 +124,17 @@ func (s *site) listDay(w http.ResponseWriter, r *http.Request, day archive.Date,
 		return dv, err
 	}
 	if around.tag == "" { // the day has no index
-		dv, err := view()
+		err := s.bounded(r, func() error {
+			dv, err := view()
+			if err == nil {
+				around.tag = dv.Tag
+			}
+			return err
+		})
 		if err != nil {
 			s.fail(w, r, archiveProblem(err))
 			return
 		}
-		around.tag = dv.Tag
 	}
 	render := func() ([]byte, error) {
 		dv, err := view()
@@ -137,7 +150,7 @@ func (s *site) listDay(w http.ResponseWriter, r *http.Request, day archive.Date,
 func sayCounts(h http.Header, day archive.Date, q url.Values, v archive.View, dv *archive.DayView) {
 	h.Set("Mtrq-Total", strconv.Itoa(dv.Total))
 	h.Set("Mtrq-Matching", strconv.Itoa(dv.Matching))
-	if next := olderURL(day, q, v, dv); next != "" {
+	if next := olderURL(dayURL(day), q, v, dv.Entries, dv.Matching); next != "" {
 		h.Set("Link", "<"+next+`>; rel="next"`)
 	}
 }
@@ -154,7 +167,7 @@ func (s *site) renderDay(r *http.Request, q url.Values, v archive.View, dv *arch
 	switch form {
 	case formatHTML:
 		p := s.dayPage(r, q, v, dv)
-		p.Previous, p.Next = around.previous, around.next
+		p.Previous, p.Next, p.OpenFault = around.previous, around.next, around.fault
 		p.Incidents = append(s.incidentRows(p.head, around.open), p.Incidents...)
 		if dv.Day == around.today {
 			p.Section = "today"
@@ -178,7 +191,7 @@ func listQuery(r *http.Request) (url.Values, *problem) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, &problem{status: http.StatusBadRequest, code: codeParameter,
-			detail: "the query cannot be read: " + err.Error(), hint: "encode values: curl -G --data-urlencode 'tag=circuit=GZ 2231'"}
+			detail: "the query cannot be read: " + clean(err.Error()), hint: "encode values: curl -G --data-urlencode 'tag=circuit=GZ 2231'"}
 	}
 	return q, nil
 }
@@ -190,6 +203,7 @@ type dayAround struct {
 	today          archive.Date
 	hour           string                  // of today, whose hours to come are empty: nothing can be said of them
 	open           []archive.IncidentEntry // that opened on the day
+	fault          string                  // why that is not known
 	previous, next *dayLink
 }
 
@@ -201,7 +215,9 @@ func (s *site) around(day archive.Date) (dayAround, error) {
 		return a, err
 	}
 	a.previous, a.next = neighbours(days, day)
-	for _, e := range s.openIncidents() {
+	open, err := s.openIncidents()
+	a.fault = faultText(err)
+	for _, e := range open {
 		if archive.DateOf(e.Opened, loc) == day {
 			a.open = append(a.open, e)
 		}
@@ -215,7 +231,7 @@ func (s *site) around(day archive.Date) (dayAround, error) {
 
 // text differs where a list would.
 func (a *dayAround) text() string {
-	return strings.Join([]string{a.tag, a.today.String(), a.hour, linkText(a.previous), linkText(a.next), incidentsTag(a.open)}, "\n")
+	return strings.Join([]string{a.tag, a.today.String(), a.hour, linkText(a.previous), linkText(a.next), incidentsTag(a.open), a.fault}, "\n")
 }
 
 func (s *site) dayPage(r *http.Request, q url.Values, v archive.View, dv *archive.DayView) dayPage {
@@ -240,7 +256,7 @@ func (s *site) dayPage(r *http.Request, q url.Values, v archive.View, dv *archiv
 			p.First = 0 // somewhere: a cursor does not say how many came before
 		}
 	}
-	p.Older = olderURL(day, q, v, dv)
+	p.Older = olderURL(base, q, v, dv.Entries, dv.Matching)
 	if v.Offset > 0 {
 		p.Newer = base + without(q, "offset", offsetText(v.Offset-v.Limit))
 	} else if !v.Before.IsZero() {
@@ -251,15 +267,15 @@ func (s *site) dayPage(r *http.Request, q url.Values, v archive.View, dv *archiv
 
 // olderURL is where the list goes on: in the order of time by the last ID,
 // so that a report that comes meanwhile moves nothing; else by number.
-func olderURL(day archive.Date, q url.Values, v archive.View, dv *archive.DayView) string {
-	n := len(dv.Entries)
-	if n < v.Limit || n == 0 || v.Before.IsZero() && v.Offset+n >= dv.Matching {
+func olderURL(base string, q url.Values, v archive.View, entries []archive.Entry, matching int) string {
+	n := len(entries)
+	if n < v.Limit || n == 0 || v.Before.IsZero() && v.Offset+n >= matching {
 		return ""
 	}
 	if v.Sort == "" || v.Sort == archive.SortTime {
-		return dayURL(day) + without(q, "before", lastID(dv.Entries).String(), "offset", "")
+		return base + without(q, "before", lastID(entries).String(), "offset", "")
 	}
-	return dayURL(day) + without(q, "offset", offsetText(v.Offset+n))
+	return base + without(q, "offset", offsetText(v.Offset+n))
 }
 
 func offsetText(n int) string {

@@ -56,7 +56,6 @@ type hourBar struct {
 	Mark             bool // its label is shown on a narrow page, too
 	Height, Lossy    int
 	Real             int
-	Empty            bool // no report
 	Future           bool // not over yet: nothing can be said
 	Chosen           bool
 }
@@ -77,8 +76,8 @@ func (s *site) hourBars(h head, q url.Values, v archive.View, dv *archive.DayVie
 		b := hourBar{
 			Label: start.Format("15"), Mark: start.Hour()%6 == 0,
 			Height: part(c.Reports, most), Lossy: part(c.Lossy, most), Real: part(c.RealLoss, most),
-			Empty: c.Reports == 0, Future: start.After(now),
-			Says: h.T("hour.says", start.Format("15:04"), c.Reports, c.Lossy, c.RealLoss),
+			Future: start.After(now),
+			Says:   h.T("hour.says", start.Format("15:04"), c.Reports, c.Lossy, c.RealLoss),
 		}
 		from, to := clockText(start, dv.Day, loc), clockText(end, dv.Day, loc)
 		f := v.Filter

@@ -16,6 +16,7 @@
 //	          /events                   server-sent: what an open page shows has changed
 //	          /lang/zh?to=/2026/11/23/  chooses a language and leads back
 //	          /r/ID                     where a request is: waiting, running, its report
+//	          /today                    leads to the day that it is
 //	          /healthz                  200: this process answers
 //	          /readyz                   200: a request made now is traced now
 //	          /metrics                  for Prometheus
@@ -32,6 +33,11 @@
 //	413  too-large    415  unsupported-media
 //	429  too-many-jobs, too-many-guesses
 //	503  storage-unavailable, too-busy    507  spool-full
+//
+// What reads has these beside 400, 401, 405 and 503:
+//
+//	403  not-read-from, unknown-host    404  not-found    410  job-bad
+//	503  newer-format, too-busy; of /readyz: not-tracing
 //
 // 429, 503 and 507 carry Retry-After. An error is two plain lines, or
 // RFC 9457 problem+json where Accept asks for JSON, with the same code:
@@ -51,6 +57,8 @@
 //	a body         64 KiB; lists and JSON 1 MiB, of which 8 are read at a time
 //	waiting        1,000 requests; more are answered at once
 //	writing        1,024 requests; more get 503
+//	making pages   2 to 4 at a time, as there are processors, each page once for
+//	               all who ask; who waits for 15 s gets 503
 //	jobs           client_rate and client_burst for each client (an IPv6 /64 is one)
 //	wrong tokens   10, then one in 6 s
 //	memory of it   4,096 clients

@@ -102,7 +102,7 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
 func (s *site) accepted(r *http.Request, id ulid.ULID) accepted {
 	ok := accepted{ID: id.String(), URL: baseURL(r, s.PublicURL) + "/r/" + id.String()}
 	var why string
-	if _, ok.Tracing, why = s.Spool.RunState(s.Now()); !ok.Tracing {
+	if _, ok.Tracing, why = s.runState(inEnglish); !ok.Tracing {
 		ok.Note = "accepted, but nobody is tracing: " + why
 	}
 	return ok
@@ -173,7 +173,7 @@ func (s *site) refusal(j spool.Job) *problem {
 		return nil
 	}
 	q := trace.Question{Addr: addr, Source: "http", Port: j.Port}
-	if err := s.Policy.Check(q); err != nil {
+	if err := s.targetPolicy().Check(q); err != nil {
 		return &problem{status: http.StatusForbidden, code: codePolicy, detail: err.Error(),
 			hint: "what may be traced is set by [targets] and [serve] ports on this node"}
 	}

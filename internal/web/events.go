@@ -102,7 +102,8 @@ func (s *site) homeTag() string {
 		t := ws.Totals
 		fmt.Fprintln(&b, t.Targets, t.OK, t.Lossy, t.Slow, t.Suspect, t.Silent, t.Paused, t.Unresolved)
 	}
-	b.WriteString(incidentsTag(s.openIncidents()))
+	open, err := s.openIncidents()
+	b.WriteString(incidentsTag(open) + faultText(err) + faultText(s.watchFault()))
 	now := archive.DateOf(s.Now(), s.Archive.Location())
 	if counts, err := s.Archive.Calendar(archive.Date{Year: now.Year, Month: time.January, Day: 1}, now); err == nil {
 		known := 0
@@ -130,7 +131,7 @@ func (s *site) incidentTag(id ulid.ULID) string {
 
 // jobTag changes when a trace has seen more, and when it ends.
 func (s *site) jobTag(id ulid.ULID) string {
-	p, err := s.Spool.Where(id)
+	p, err := s.Spool.WhereNamed(id)
 	if err != nil || p.Events == "" {
 		return string(p.State)
 	}

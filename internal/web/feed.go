@@ -63,7 +63,11 @@ func (s *site) feed(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q.Limit = min(q.Limit, feedEntries)
-	entries, _, err := s.listIncidents(q)
+	var entries []archive.IncidentEntry
+	err := s.bounded(r, func() (err error) {
+		entries, _, err = s.listIncidents(q)
+		return err
+	})
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
@@ -114,7 +118,7 @@ func (s *site) feedEntry(base string, e archive.IncidentEntry) (atomEntry, time.
 	if e.Verdict != "" {
 		title += ": " + plainWord(string(e.Verdict))
 	}
-	summary := clean(e.Sentence)
+	summary := s.told(inEnglish, e)
 	if e.Unreadable != "" {
 		summary = "It cannot be read: " + clean(e.Unreadable)
 	}

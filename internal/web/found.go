@@ -73,9 +73,12 @@ func (l *settledList) add(id ulid.ULID, now time.Time) {
 	l.ids[id] = now
 }
 
-// sendKeptIncident answers with the page of a settled incident without
-// reading it, where the asker has it or it is kept.
-func (s *site) sendKeptIncident(w http.ResponseWriter, r *http.Request, id ulid.ULID) bool {
-	tag := s.incidentPageTag(r, id)
-	return s.notModified(w, r, textHTML, cacheAsk, tag) || s.sendKept(w, r, textHTML, cacheAsk, tag)
+// settledTag is the tag of the page of an incident of which nothing changes
+// any more, where that is known without reading it.
+func (s *site) settledTag(r *http.Request, id ulid.ULID) (string, bool) {
+	if !s.settledOnes.has(id, s.Now()) {
+		return "", false
+	}
+	names, ok := s.namesKept(id)
+	return s.incidentPageTag(r, id, names), ok
 }

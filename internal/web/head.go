@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/web/words"
 )
 
@@ -31,15 +30,13 @@ type head struct {
 	Version string
 	Curl    string // the command that gets this page, as a shell takes it
 	Here    string // path and query of this page, for coming back to it
-	Today   string // URL of the day that it is
 }
 
 func (s *site) head(r *http.Request, title string) head {
 	here := plainURL(r.URL.RequestURI())
 	return head{
 		Title: clean(title), Lang: langOf(r), Node: clean(s.Node), Version: s.Version, Here: here,
-		Curl:  "curl '" + plainURL(baseURL(r, s.PublicURL)) + here + "'",
-		Today: dayURL(archive.DateOf(s.Now(), s.Archive.Location())),
+		Curl: "curl '" + plainURL(baseURL(r, s.PublicURL)) + here + "'",
 	}
 }
 

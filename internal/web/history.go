@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"html/template"
-	"strconv"
 	"time"
 
 	"github.com/mtrq/mtrq/internal/archive"
@@ -180,20 +179,6 @@ func (h head) cellTitle(s *site, c *chart.Cell) string {
 }
 
 func durationText(d time.Duration) string { return millis(float64(d) / float64(time.Millisecond)) }
-
-// percentText never rounds some loss to none, or some answers away.
-func percentText(p float64) string {
-	s := strconv.FormatFloat(p, 'f', 1, 64)
-	switch {
-	case p > 0 && s == "0.0":
-		return "<0.1"
-	case p < 100 && s == "100.0":
-		return ">99.9"
-	case p == float64(int(p)):
-		return strconv.Itoa(int(p))
-	}
-	return s
-}
 
 // summary is a history in figures.
 func (p *targetPage) summary(cells []chart.Cell, incidents int) []fact {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mtrq/mtrq/internal/archive"
+	"github.com/mtrq/mtrq/internal/web/words"
 	"github.com/mtrq/mtrq/spool"
 )
 
@@ -25,17 +26,19 @@ type homePage struct {
 	Lateness string
 	LongLook, FirstLook, Queued, Waiting,
 	Limit int
-	Health      []healthLine
-	Watch       *watchView // nil: no watchdog has said anything
-	Open        []incidentRow
-	Past        []incidentRow
-	Worst       []row
-	LatestTitle string
-	LatestURL   string
-	Rows        []row
-	Year        yearView
-	Base        string
-	days        []archive.Date
+	Health                []healthLine
+	Watch                 *watchView // nil: no watchdog has said anything
+	Open                  []incidentRow
+	OpenFault, WatchFault string // why it is not known what is open, and how the targets are
+	Past                  []incidentRow
+	Worst                 []row
+	LatestTitle           string
+	LatestURL             string
+	Rows                  []row
+	Year                  yearView
+	Base                  string
+	days                  []archive.Date
+	open                  []archive.IncidentEntry
 }
 
 type healthLine struct{ What, Hint string }
@@ -57,14 +60,20 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 		s.homeHTML(w, r)
 		return
 	}
-	p, pr := s.homePage(r)
+	h := s.head(r, s.Node)
+	h.Lang = words.English
+	var p homePage
+	var pr *problem
+	if err := s.bounded(r, func() error { p, pr = s.homePage(r, h); return nil }); err != nil {
+		pr = archiveProblem(err)
+	}
 	if pr != nil {
 		s.fail(w, r, pr)
 		return
 	}
 	switch form {
 	case formatJSON:
-		s.sendJSON(w, r, http.StatusOK, homeJSON{Node: s.Node, Version: s.Version, Tracing: p.Tracing, Note: p.Why, Open: s.openIncidents(), Days: dayNames(p.days)})
+		s.sendJSON(w, r, http.StatusOK, homeJSON{Node: s.Node, Version: s.Version, Tracing: p.Tracing, Note: p.Why, Open: p.open, OpenFault: p.OpenFault, Days: dayNames(p.days)})
 	default:
 		s.send(w, r, http.StatusOK, textPlain, p.text(s))
 	}
@@ -72,8 +81,8 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 
 // homeHTML answers with the page that most people have open all day.
 func (s *site) homeHTML(w http.ResponseWriter, r *http.Request) {
-	s.briefPage(w, r, briefly, s.hub.version(), func() ([]byte, error) {
-		p, failed := s.homePage(r)
+	s.briefPage(w, r, briefFor, s.hub.version(), func() ([]byte, error) {
+		p, failed := s.homePage(r, s.head(r, s.Node))
 		if failed != nil {
 			return nil, pageProblem{failed}
 		}
@@ -83,18 +92,19 @@ func (s *site) homeHTML(w http.ResponseWriter, r *http.Request) {
 }
 
 type homeJSON struct {
-	Node    string                  `json:"node"`
-	Version string                  `json:"version"`
-	Tracing bool                    `json:"tracing"`
-	Note    string                  `json:"note,omitempty"`
-	Open    []archive.IncidentEntry `json:"open"`
-	Days    []string                `json:"days"`
+	Node      string                  `json:"node"`
+	Version   string                  `json:"version"`
+	Tracing   bool                    `json:"tracing"`
+	Note      string                  `json:"note,omitempty"`
+	Open      []archive.IncidentEntry `json:"open"`                 // null: not known
+	OpenFault string                  `json:"open_fault,omitempty"` // why not
+	Days      []string                `json:"days"`
 }
 
-func (s *site) homePage(r *http.Request) (homePage, *problem) {
-	p := homePage{head: s.head(r, s.Node), Base: baseURL(r, s.PublicURL)}
+func (s *site) homePage(r *http.Request, h head) (homePage, *problem) {
+	p := homePage{head: h, Base: baseURL(r, s.PublicURL)}
 	s.nodeState(&p)
-	p.Watch = s.watchView(p.head)
+	p.Watch, p.WatchFault = s.watchView(p.head), faultText(s.watchFault())
 	days, err := s.Archive.Days()
 	if err != nil {
 		return p, archiveProblem(err)
@@ -104,10 +114,11 @@ func (s *site) homePage(r *http.Request) (homePage, *problem) {
 	if pr != nil {
 		return p, pr
 	}
-	if p.Year, err = s.yearView(p.head, year, days); err != nil {
+	open, err := s.openIncidents()
+	p.Open, p.open, p.OpenFault = s.incidentRows(p.head, open), open, faultText(err)
+	if p.Year, err = s.yearView(p.head, year, days, open); err != nil {
 		return p, archiveProblem(err)
 	}
-	p.Open = s.incidentRows(p.head, s.openIncidents())
 	past, err := s.past.get(s)
 	if err != nil {
 		return p, archiveProblem(err)
@@ -137,8 +148,7 @@ func (s *site) homePage(r *http.Request) (homePage, *problem) {
 // nodeState fills in who traces, and how that goes.
 func (s *site) nodeState(p *homePage) {
 	var st spool.RunState
-	st, p.Tracing, p.Why = s.Spool.RunState(s.Now())
-	p.Why = clean(p.Why)
+	st, p.Tracing, p.Why = s.runState(p.head)
 	p.LongLook, p.FirstLook, p.Queued, p.Waiting, p.Limit = st.Jobs.LongLook, st.Jobs.FirstLook, st.Jobs.Queued, st.Jobs.Waiting, st.Jobs.Limit
 	if l := st.LatenessMS; l != nil {
 		p.Lateness = p.T("home.lateness", millis(l.P50), millis(l.P99))
@@ -148,7 +158,7 @@ func (s *site) nodeState(p *homePage) {
 	}
 	for _, h := range st.Health {
 		if !h.OK {
-			p.Health = append(p.Health, healthLine{clean(h.What), clean(h.Hint)})
+			p.Health = append(p.Health, healthLine{p.wordOf("health", h.What), clean(h.Hint)})
 		}
 	}
 }
@@ -159,8 +169,7 @@ func (s *site) watchView(h head) *watchView {
 		return nil
 	}
 	t := st.Totals
-	age := s.Now().Sub(st.At)
-	v := &watchView{At: s.stamp(st.At), Stale: age > watchStale || age < -watchStale, Total: count(t.Targets)}
+	v := &watchView{At: s.stamp(st.At), Stale: !isWatching(st, s.Now()), Total: count(t.Targets)}
 	for _, c := range []struct {
 		key  string
 		n    int
@@ -199,7 +208,8 @@ func (p homePage) text(s *site) []byte {
 	for _, h := range p.Health {
 		fmt.Fprintf(&b, "%s: %s\n", h.What, h.Hint)
 	}
-	b.WriteString(p.incidentText(s))
+	b.WriteString(watchFaultText(p.WatchFault))
+	b.WriteString(p.incidentText())
 	if len(p.Worst) > 0 {
 		fmt.Fprintf(&b, "\nMost loss in the last 24 hours\n")
 		for _, w := range p.Worst {
@@ -215,15 +225,18 @@ func (p homePage) text(s *site) []byte {
 	return b.Bytes()
 }
 
-func (p homePage) incidentText(s *site) string {
-	open := s.openIncidents()
+func (p homePage) incidentText() string {
+	open := p.open
+	if p.OpenFault != "" {
+		return openFaultText(p.OpenFault)
+	}
 	if len(open) == 0 {
 		return "no incident is open\n"
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "\n%d open\n", len(open))
 	for i, e := range open {
-		fmt.Fprintf(&b, "  %s  %s%s\n    %s\n", p.Open[i].At.ISO, p.Base, incidentURL(e.ID), clean(e.Sentence))
+		fmt.Fprintf(&b, "  %s  %s%s\n    %s\n", p.Open[i].At.ISO, p.Base, incidentURL(e.ID), p.Open[i].Sentence)
 	}
 	return b.String()
 }

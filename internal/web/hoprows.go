@@ -13,6 +13,7 @@ import (
 type hopRow struct {
 	TTL       string
 	Addr      string // empty: nobody answered
+	Who       who
 	URL       string // where the address is a target's
 	Target    bool
 	Others    []hopAddr // further addresses: equal-cost paths, or a path that changed
@@ -30,10 +31,11 @@ type hopRow struct {
 
 type hopAddr struct {
 	Addr string
+	Who  who
 	MPLS []labelStack
 }
 
-func (s *site) hopRows(h head, rep *report.Report) (rows []hopRow, limited bool) {
+func (s *site) hopRows(h head, rep *report.Report, n report.Names) (rows []hopRow, limited bool) {
 	for _, t := range report.Table(rep) {
 		st := t.Stats
 		r := hopRow{TTL: strconv.Itoa(t.TTL), Target: t.Target, Limited: t.Limited, Sent: st.Sent, Lost: st.Lost, Late: st.Late,
@@ -41,12 +43,12 @@ func (s *site) hopRows(h head, rep *report.Report) (rows []hopRow, limited bool)
 		if t.TTL == 0 {
 			r.TTL = "?"
 		}
-		r.Addr = addrWords(t.Addr)
+		r.Addr, r.Who = addrWords(t.Addr), whoOf(n, t.Addr)
 		if t.Target && r.Addr == "" {
 			r.Addr = clean(rep.Evidence.Target.Asked)
 		}
 		for _, o := range t.Others {
-			r.Others = append(r.Others, hopAddr{o.Addr.String(), labelWords(o.MPLS)})
+			r.Others = append(r.Others, hopAddr{o.Addr.String(), whoOf(n, o.Addr), labelWords(o.MPLS)})
 		}
 		if l := st.Loss(); l != nil {
 			r.Percent, r.Bar = lossPercent(st.Lost, st.Sent), lossWidth(*l)

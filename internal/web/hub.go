@@ -37,8 +37,13 @@ type topic struct {
 func newHub() *hub { return &hub{every: hubEvery, topics: map[string]*topic{}} }
 
 // listen says on the channel when the tag of a topic has changed, until
-// leave is called. It is false where too many listen already.
+// leave is called. It is false where too many listen already. What changes
+// once it has returned is told.
 func (h *hub) listen(name string, tag func() string) (changed <-chan struct{}, leave func(), ok bool) {
+	last, ok := h.firstLook(name, tag)
+	if !ok {
+		return nil, nil, false
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.count >= maxListeners {
@@ -49,11 +54,24 @@ func (h *hub) listen(name string, tag func() string) (changed <-chan struct{}, l
 	if t == nil {
 		t = &topic{listeners: map[chan struct{}]bool{}, stop: make(chan struct{}), ended: make(chan struct{})}
 		h.topics[name] = t
-		go h.watch(name, t, tag)
+		go h.watch(name, t, tag, last)
 	}
 	c := make(chan struct{}, 1) // one is enough: the page asks for all that is new
 	t.listeners[c] = true
 	return c, func() { h.leave(name, t, c) }, true
+}
+
+// firstLook is the state of a topic that nobody listens to yet. Of another one
+// it is empty: whoever is left alone with that is told once too often. Looking
+// reads files, and mu is not held for that.
+func (h *hub) firstLook(name string, tag func() string) (last string, ok bool) {
+	h.mu.Lock()
+	known, ok := h.topics[name] != nil, h.count < maxListeners
+	h.mu.Unlock()
+	if known || !ok {
+		return "", ok
+	}
+	return tag(), true
 }
 
 // version counts the changes of the first page: who was told of one must
@@ -81,11 +99,10 @@ func (h *hub) leave(name string, t *topic, c chan struct{}) {
 }
 
 // watch ends when the last listener has left.
-func (h *hub) watch(name string, t *topic, tag func() string) {
+func (h *hub) watch(name string, t *topic, tag func() string, last string) {
 	defer close(t.ended)
 	tick := time.NewTicker(h.every)
 	defer tick.Stop()
-	last := tag()
 	for {
 		select {
 		case <-t.stop:

@@ -1,11 +1,11 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -32,31 +32,52 @@ func (s *site) incident(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
-	if form == formatHTML && s.settledOnes.has(id, s.Now()) && s.sendKeptIncident(w, r, id) {
+	if form == formatHTML {
+		s.incidentHTML(w, r, id)
 		return
 	}
-	inc, open, err := s.findIncident(id)
+	cache := cacheAsk // all but the JSON has the verdict of today's rules
+	// Read and shown in one turn: one that waits for its turn takes no room.
+	body, err := s.made(r, func() ([]byte, error) {
+		inc, open, err := s.findIncident(id)
+		switch {
+		case err != nil:
+			return nil, err
+		case open:
+			cache = "no-store"
+		case form == formatJSON && s.settled(inc):
+			cache = cacheForever
+		}
+		return s.incidentForm(inc, open, form)
+	})
 	if err != nil {
 		s.fail(w, r, incidentProblem(id, err))
 		return
 	}
-	cache := cacheForever
+	s.sendCached(w, r, typeOf(form), cache, body)
+}
+
+// incidentForm is an incident in a form that is no page.
+func (s *site) incidentForm(inc *report.Incident, open bool, form format) ([]byte, error) {
 	switch {
-	case open:
-		cache = "no-store"
-	case form == formatHTML, !s.settled(inc):
-		cache = cacheAsk // a page changes with the program, and with the reader's language
+	case form == formatJSON && !open:
+		return s.Archive.IncidentFile(inc.ID, archive.IncidentJSON)
+	case form == formatJSON:
+		var b bytes.Buffer
+		err := report.EncodeIncident(&b, inc)
+		return b.Bytes(), err
 	}
-	switch form {
-	case formatHTML:
-		s.incidentHTML(w, r, inc, open, cache)
-	case formatJSON:
-		s.incidentJSON(w, r, inc, open, cache)
-	case formatSVG:
-		s.sendCached(w, r, appSVG, cache, report.IncidentSVG(s.incidentInZone(inc), s.reportsOf(inc, open)))
-	default:
-		s.sendCached(w, r, textPlain, cache, []byte(report.IncidentText(s.incidentInZone(inc), s.reportsOf(inc, open))+s.staleNote(inc, open)))
+	shown := s.inZone(inc, s.reportsOf(inc, open))
+	if form == formatSVG {
+		return report.IncidentSVG(shown.Incident, shown.Reports), nil
 	}
+	return []byte(report.IncidentText(shown.Incident, shown.Reports) + s.staleNote(inc, open)), nil
+}
+
+// inZone is an incident with reports of it, their times in the archive's zone;
+// what it is given stays as it is.
+func (s *site) inZone(inc *report.Incident, reports []*report.Report) report.TicketInput {
+	return report.TicketInput{Incident: inc, Reports: reports}.In(s.Archive.Location())
 }
 
 // findIncident looks for an incident where it is for good, then where it is
@@ -81,13 +102,9 @@ func (s *site) findIncident(id ulid.ULID) (inc *report.Incident, open bool, err 
 }
 
 func incidentProblem(id ulid.ULID, err error) *problem {
-	switch {
-	case errors.Is(err, archive.ErrNotFound):
+	if errors.Is(err, archive.ErrNotFound) {
 		return &problem{status: http.StatusNotFound, code: codeNotFound,
 			detail: "no incident has the ID " + id.String(), hint: "/incidents lists them; those older than [archive] keep_incidents are gone"}
-	case errors.Is(err, archive.ErrNewer), errors.Is(err, report.ErrNewerSchema):
-		return &problem{status: http.StatusNotImplemented, code: codeUnavailable,
-			detail: "incident " + id.String() + " was written by a newer mtrq", hint: "update mtrq on this node, or take the file as it is from the archive"}
 	}
 	return archiveProblem(err)
 }
@@ -99,24 +116,6 @@ func (s *site) settled(inc *report.Incident) bool {
 		last = *c
 	}
 	return inc.State != report.IncidentOpen && s.Now().Sub(last) > settledAfter
-}
-
-func (s *site) incidentJSON(w http.ResponseWriter, r *http.Request, inc *report.Incident, open bool, cache string) {
-	if !open {
-		body, err := s.Archive.IncidentFile(inc.ID, archive.IncidentJSON)
-		if err != nil {
-			s.fail(w, r, incidentProblem(inc.ID, err))
-			return
-		}
-		s.sendCached(w, r, appJSON, cache, body)
-		return
-	}
-	var b strings.Builder
-	if err := report.EncodeIncident(&b, inc); err != nil {
-		s.fail(w, r, archiveProblem(err))
-		return
-	}
-	s.sendCached(w, r, appJSON, cache, []byte(b.String()))
 }
 
 // maxLiveTraces is how many traces that still run are shown with an open
@@ -143,7 +142,7 @@ func (s *site) reportsOf(inc *report.Incident, open bool) []*report.Report {
 				continue
 			}
 			left--
-			if p, err := s.Spool.Where(id); err == nil {
+			if p, err := s.Spool.WhereNamed(id); err == nil {
 				if rep, ok := s.live(id, p); ok {
 					reports = append(reports, rep)
 				}

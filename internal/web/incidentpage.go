@@ -24,13 +24,14 @@ type incidentPage struct {
 	StateWord, Stale        string
 	Verdict, Mark           string
 	Sentence, Grade, Settle string
-	Rules                   string
 	Picture, Small          template.HTML // the same for a wide and for a narrow screen
 	Moments                 []momentRow
 	Facts                   []fact
 	Episodes                []episodeRow
 	Common                  *commonView
-	Link                    string // where a trace saw the loss begin, if the paths do not say it
+	Link                    string   // where a trace saw the loss begin, if the paths do not say it
+	Places                  []whoRow // the routers that are spoken of, as far as they are known
+	Names                   namesNote
 	Members                 []memberRow
 	Affected                int
 	AllURL                  string // of the page with every member; empty: it shows them
@@ -60,11 +61,11 @@ type commonView struct {
 	Suspects        []string
 	MoreSuspects    int
 	FromHere        bool // the stretch begins at this machine
-	Named           bool // likely enough that the verdict names it
 }
 
 type canaryRow struct {
 	Kind, Target string
+	Who          who
 	Known        bool
 	Lost, Sent   int
 }
@@ -74,34 +75,47 @@ type stallRow struct {
 	MS int64
 }
 
-// incidentHTML answers with the page of an incident.
-func (s *site) incidentHTML(w http.ResponseWriter, r *http.Request, inc *report.Incident, open bool, cache string) {
+// incidentHTML answers with the page of an incident. When one opens, all look
+// at it at once.
+func (s *site) incidentHTML(w http.ResponseWriter, r *http.Request, id ulid.ULID) {
 	all := r.URL.Query().Get("members") == "all"
-	render := func() ([]byte, error) {
-		p := s.incidentPage(r, inc, open, all)
-		return s.render(p.Lang, "incident.html", p)
-	}
-	if s.settled(inc) {
-		s.settledOnes.add(inc.ID, s.Now())
-		s.keptPage(w, r, cache, s.incidentPageTag(r, inc.ID), render)
-		return
-	}
-	body, err := render()
-	if err != nil {
-		s.pageFault(w, r, err)
-		return
-	}
-	s.sendCached(w, r, textHTML, cache, body)
+	s.pageTogether(w, r, func() (string, bool) { return s.settledTag(r, id) }, func() (shown, error) {
+		inc, open, err := s.findIncident(id)
+		if err != nil {
+			return shown{}, pageProblem{incidentProblem(id, err)}
+		}
+		if !s.settled(inc) {
+			cache := cacheAsk
+			if open {
+				cache = "no-store"
+			}
+			body, err := s.renderIncident(r, inc, open, all, s.names(incidentAddresses(inc)))
+			return shown{bodyTag(body), cache, body}, err
+		}
+		s.settledOnes.add(id, s.Now())
+		n, names := s.namesMade(id, incidentAddresses(inc))
+		tag := s.incidentPageTag(r, id, names)
+		if s.isKept(tag) {
+			return shown{tag: tag, cache: cacheAsk}, nil
+		}
+		body, err := s.renderIncident(r, inc, open, all, n)
+		return shown{tag, cacheAsk, body}, err
+	})
+}
+
+func (s *site) renderIncident(r *http.Request, inc *report.Incident, open, all bool, n report.Names) ([]byte, error) {
+	p := s.incidentPage(r, inc, open, all, n)
+	return s.render(p.Lang, "incident.html", p)
 }
 
 // incidentPageTag is that of the page of an incident that is settled.
-func (s *site) incidentPageTag(r *http.Request, id ulid.ULID) string {
-	return s.tagOf(r, "incident", id.String(), strconv.Itoa(report.RulesVersion))
+func (s *site) incidentPageTag(r *http.Request, id ulid.ULID, names string) string {
+	return s.tagOf(r, "incident", id.String(), strconv.Itoa(report.RulesVersion), names)
 }
 
-func (s *site) incidentPage(r *http.Request, inc *report.Incident, open, all bool) incidentPage {
-	inc = s.incidentInZone(inc)
-	reports := s.reportsOf(inc, open)
+func (s *site) incidentPage(r *http.Request, inc *report.Incident, open, all bool, n report.Names) incidentPage {
+	shown := s.inZone(inc, s.reportsOf(inc, open))
+	inc, reports := shown.Incident, shown.Reports
 	h := s.head(r, incidentTitle(inc))
 	d := report.JudgeIncidentIn(inc, reports, report.Lang(h.Lang)) // both name languages alike
 	p := incidentPage{head: h, ID: inc.ID.String(), State: string(inc.State), Affected: affectedOf(inc)}
@@ -118,7 +132,6 @@ func (s *site) incidentPage(r *http.Request, inc *report.Incident, open, all boo
 	}
 	p.Verdict, p.Mark = p.head.Verdict(d.Class), classOf(d.Class)
 	p.Sentence, p.Grade, p.Settle = clean(d.Sentence), p.head.Grade(d.Grade), clean(strings.TrimRight(d.Settle, ". "))
-	p.Rules = strings.Join(d.Rules, " ")
 	opts := p.pictureOptions()
 	p.Picture = template.HTML(report.IncidentSVGWith(inc, reports, opts)) //nolint:gosec // made by us, every word of a stranger escaped
 	opts.Narrow = true
@@ -139,14 +152,16 @@ func (s *site) incidentPage(r *http.Request, inc *report.Incident, open, all boo
 	if l := d.Link; l != nil {
 		p.Link = p.T("inc.link", linkEnd(p.head, l.From), linkEnd(p.head, l.To))
 	}
+	p.Names = p.namesNote(n, incidentAddresses(inc))
+	p.Places = whoRows(n, placesOf(inc, d.Link))
 	p.members(s, inc, all)
-	p.Paths = s.pathsOf(p.head, inc)
+	p.Paths = s.pathsOf(p.head, inc, n)
 	for _, c := range inc.Canaries {
 		target := clean(c.Target)
 		if c.Addr.IsValid() {
 			target = c.Addr.String()
 		}
-		p.Canaries = append(p.Canaries, canaryRow{Kind: p.wordOf("inc.canary", string(c.Kind)), Target: target, Known: c.Known, Lost: c.Lost, Sent: c.Sent})
+		p.Canaries = append(p.Canaries, canaryRow{Kind: p.wordOf("inc.canary", string(c.Kind)), Target: target, Who: whoOf(n, c.Addr), Known: c.Known, Lost: c.Lost, Sent: c.Sent})
 	}
 	for _, c := range inc.Host.Changed[:min(len(inc.Host.Changed), maxRowsShown)] {
 		p.Host = append(p.Host, clean(c))
@@ -163,14 +178,6 @@ func (s *site) incidentPage(r *http.Request, inc *report.Incident, open, all boo
 		p.Links = append(p.Links, link{strings.ToUpper(f), place + "." + f})
 	}
 	return p
-}
-
-// incidentInZone is an incident with its times in the archive's zone, as
-// all pages have them. What it was given stays as it is.
-func (s *site) incidentInZone(inc *report.Incident) *report.Incident {
-	here := *inc
-	here.Times.Began = inc.Times.Began.In(s.Archive.Location())
-	return &here
 }
 
 // maxRowsShown bounds the lists of a page that a stranger could make long;
@@ -243,21 +250,23 @@ func incidentFacts(h head, inc *report.Incident) []fact {
 	)
 }
 
+// suspectsMost is how many places of a common loss are listed.
+const suspectsMost = 8
+
 func commonOf(inc *report.Incident) *commonView {
 	c := inc.Common
 	if c == nil || !c.From.IsValid() && !c.To.IsValid() {
 		return nil
 	}
 	v := &commonView{Behind: c.Behind, Lossy: c.Lossy, Percent: strconv.FormatFloat(c.Loss, 'f', 1, 64),
-		Chance: strconv.FormatFloat(c.Chance, 'f', 2, 64), Named: c.Chance >= 0.5, FromHere: !c.From.IsValid()}
+		Chance: strconv.FormatFloat(c.Chance, 'f', 2, 64), FromHere: !c.From.IsValid()}
 	if c.From.IsValid() {
 		v.From = c.From.String()
 	}
 	if c.To.IsValid() {
 		v.To = c.To.String()
 	}
-	const most = 8
-	for _, a := range c.Suspects[:min(len(c.Suspects), most)] {
+	for _, a := range c.Suspects[:min(len(c.Suspects), suspectsMost)] {
 		v.Suspects = append(v.Suspects, a.String())
 	}
 	v.MoreSuspects = len(c.Suspects) - len(v.Suspects)

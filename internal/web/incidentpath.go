@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/mtrq/mtrq/report"
 )
@@ -21,29 +20,21 @@ type pathView struct {
 
 type pathRow struct {
 	TTL           int
-	Before, After string // "–" where it stayed silent
+	Before, After pathHop
 	Changed       bool
-	RTTBefore     string
-	RTTAfter      string
+}
+
+// pathHop is who answered at one TTL of a path.
+type pathHop struct {
+	Addrs []hopAddr
+	Else  string // where nobody did: "silent", "not known"; or how many more did: "+2"
+	RTT   string
 }
 
 // pathsOf is the path of the first member that has another one now, else of
 // the first whose path is known; nil: none is.
-func (s *site) pathsOf(h head, inc *report.Incident) *pathView {
-	var member *report.Member
-	others := 0
-	for i := range inc.Members {
-		m := &inc.Members[i]
-		changed := len(report.PathChanges(m.Before, m.After)) > 0
-		switch {
-		case changed && (member == nil || len(report.PathChanges(member.Before, member.After)) == 0):
-			member = m
-		case changed:
-			others++
-		case member == nil && (m.Before != nil || m.After != nil):
-			member = m
-		}
-	}
+func (s *site) pathsOf(h head, inc *report.Incident, n report.Names) *pathView {
+	member, others := memberOfPath(inc)
 	if member == nil {
 		return nil
 	}
@@ -66,40 +57,104 @@ func (s *site) pathsOf(h head, inc *report.Incident) *pathView {
 	}
 	for ttl := 1; ttl <= last; ttl++ {
 		row := pathRow{TTL: ttl, Changed: slices.ContainsFunc(diff, func(c report.HopChange) bool { return c.TTL == ttl })}
-		row.Before, row.RTTBefore = hopAt(h, member.Before, ttl)
-		row.After, row.RTTAfter = hopAt(h, member.After, ttl)
+		row.Before, row.After = hopAt(h, member.Before, ttl, n), hopAt(h, member.After, ttl, n)
 		v.Rows = append(v.Rows, row)
 	}
 	return v
 }
 
-func hopAt(h head, p *report.Path, ttl int) (addrs, rtt string) {
+// memberOfPath is the member whose path is shown; others: how many more have
+// another path now.
+func memberOfPath(inc *report.Incident) (member *report.Member, others int) {
+	for i := range inc.Members {
+		m := &inc.Members[i]
+		changed := len(report.PathChanges(m.Before, m.After)) > 0
+		switch {
+		case changed && (member == nil || len(report.PathChanges(member.Before, member.After)) == 0):
+			member = m
+		case changed:
+			others++
+		case member == nil && (m.Before != nil || m.After != nil):
+			member = m
+		}
+	}
+	return member, others
+}
+
+func hopAt(h head, p *report.Path, ttl int, n report.Names) (out pathHop) {
 	if p == nil {
-		return h.T("inc.path.unknown"), ""
+		return pathHop{Else: h.T("inc.path.unknown")}
 	}
 	for _, hop := range p.Hops {
 		if hop.TTL != ttl {
 			continue
 		}
 		if hop.RTTUS != nil {
-			rtt = millis(float64(*hop.RTTUS) / 1000)
+			out.RTT = millis(float64(*hop.RTTUS) / 1000)
 		}
-		if len(hop.Addrs) > 0 {
-			return joinAddrs(hop.Addrs), rtt
+		for _, a := range hop.Addrs[:min(len(hop.Addrs), hopAddrsMost)] {
+			out.Addrs = append(out.Addrs, hopAddr{Addr: a.String(), Who: whoOf(n, a)})
 		}
-		return h.T("inc.path.silent"), rtt
+		switch more := len(hop.Addrs) - len(out.Addrs); {
+		case more > 0:
+			out.Else = fmt.Sprintf("+%d", more)
+		case len(out.Addrs) == 0:
+			out.Else = h.T("inc.path.silent")
+		}
+		return out
 	}
-	return "–", ""
+	return pathHop{Else: "–"}
 }
 
-func joinAddrs(addrs []netip.Addr) string {
-	const most = 4
-	var out []string
-	for _, a := range addrs[:min(len(addrs), most)] {
-		out = append(out, a.String())
+// hopAddrsMost is how many addresses of one hop a path shows.
+const hopAddrsMost = 4
+
+// whoRow is an address with what is known of it.
+type whoRow struct {
+	Addr string
+	Who  who
+}
+
+func whoRows(n report.Names, addrs []netip.Addr) []whoRow {
+	var out []whoRow
+	for _, a := range addrs {
+		if w := whoOf(n, a); w.Known() {
+			out = append(out, whoRow{a.String(), w})
+		}
 	}
-	if n := len(addrs) - len(out); n > 0 {
-		out = append(out, fmt.Sprintf("+%d", n))
+	return out
+}
+
+// placesOf are the routers that the sentences of an incident speak of.
+func placesOf(inc *report.Incident, l *report.Link) []netip.Addr {
+	var list addrList
+	switch c := inc.Common; {
+	case commonOf(inc) != nil:
+		list.add(c.From, c.To)
+		list.add(c.Suspects[:min(len(c.Suspects), suspectsMost)]...)
+	case l != nil:
+		list.add(l.From.Addr, l.To.Addr)
 	}
-	return strings.Join(out, ", ")
+	return list.all
+}
+
+// incidentAddresses are the routers that the page of an incident names. They
+// are known without judging it: of its link, the one as of writing.
+func incidentAddresses(inc *report.Incident) []netip.Addr {
+	var list addrList
+	list.add(placesOf(inc, inc.Verdict.Link)...)
+	for _, c := range inc.Canaries {
+		list.add(c.Addr)
+	}
+	if m, _ := memberOfPath(inc); m != nil {
+		for _, p := range []*report.Path{m.Before, m.After} {
+			if p == nil {
+				continue
+			}
+			for _, hop := range p.Hops {
+				list.add(hop.Addrs[:min(len(hop.Addrs), hopAddrsMost)]...)
+			}
+		}
+	}
+	return list.all
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,16 +27,15 @@ const (
 
 type incidentsPage struct {
 	head
-	Rows            []incidentRow
-	Open            int
-	Target          string
-	Since, Before   string
-	Verdicts        []option
-	States          []option
-	Filtered        bool
-	Older           string // URL of the next page
-	FeedURL         string
-	ListCSV, ListJS string
+	Rows          []incidentRow
+	Open          int
+	Target        string
+	Since, Before string
+	Verdicts      []option
+	States        []option
+	Filtered      bool
+	Older         string // URL of the next page
+	FeedURL       string
 }
 
 // incidentsQuery is what is asked of the list of incidents.
@@ -49,7 +47,7 @@ type incidentsQuery struct {
 // incidents answers /incidents: those that are open, then those of the
 // archive, newest first; also as .json, .csv, .txt.
 func (s *site) incidents(w http.ResponseWriter, r *http.Request) {
-	form := listFormOf(r)
+	form := formatAmong(r, listOffers)
 	if ending := strings.TrimPrefix(r.URL.Path, "/incidents"); ending != "" {
 		form = map[string]format{".json": formatJSON, ".csv": formatCSV, ".txt": formatText}[ending]
 	}
@@ -62,7 +60,12 @@ func (s *site) incidents(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/incidents"+without(r.URL.Query()), http.StatusSeeOther)
 		return
 	}
-	entries, more, err := s.listIncidents(q)
+	var entries []archive.IncidentEntry
+	more := false
+	err := s.bounded(r, func() (err error) {
+		entries, more, err = s.listIncidents(q)
+		return err
+	})
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
@@ -96,19 +99,10 @@ func (s *site) incidents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// listFormOf is the form of a list by Accept, which may name CSV, too.
-func listFormOf(r *http.Request) format {
-	if strings.Contains(r.Header.Get("Accept"), string(formatCSV)) {
-		return formatCSV
-	}
-	return formatOf(r)
-}
-
 func (s *site) incidentsQuery(r *http.Request) (incidentsQuery, *problem) {
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return incidentsQuery{}, &problem{status: http.StatusBadRequest, code: codeParameter,
-			detail: "the query cannot be read: " + clean(err.Error()), hint: "encode values: curl -G --data-urlencode"}
+	q, p := listQuery(r)
+	if p != nil {
+		return incidentsQuery{}, p
 	}
 	loc := s.Archive.Location()
 	lr := listReader{q: q, day: archive.DateOf(s.Now(), loc), loc: loc}
@@ -140,7 +134,11 @@ func (s *site) listIncidents(q incidentsQuery) (entries []archive.IncidentEntry,
 	// rather than in none.
 	entries = []archive.IncidentEntry{}
 	if q.state != "closed" {
-		for _, e := range s.openIncidents() {
+		open, err := s.openIncidents()
+		if err != nil {
+			return nil, false, err
+		}
+		for _, e := range open {
 			if q.Target != "" && !s.openOf(e.ID, q.Target) || q.Class != "" && e.Verdict != q.Class ||
 				!q.Since.IsZero() && e.Opened.Before(q.Since) || !q.Until.IsZero() && !e.Opened.Before(q.Until) {
 				continue
@@ -223,8 +221,13 @@ func (s *site) incidentsCSV(entries []archive.IncidentEntry) []byte {
 		if e.LastedMS != nil {
 			lasted = strconv.FormatInt(*e.LastedMS, 10)
 		}
+		affected := strconv.Itoa(e.Affected)
+		if e.Unreadable != "" {
+			affected = "" // not known
+		}
 		record := []string{e.ID.String(), string(e.State), at(e.Began), at(&e.Opened), at(e.Closed), lasted, e.Node, string(e.Trigger), strings.Join(e.Targets, " "),
-			strconv.Itoa(e.Affected), numberCell(e.Lost), numberCell(e.Sent), floatCell(e.Loss()), string(e.Verdict), string(e.Grade), e.Where, e.Sentence, incidentURL(e.ID)}
+			affected, numberCell(e.Lost), numberCell(e.Sent), floatCell(e.Loss()), string(e.Verdict), string(e.Grade), e.Where,
+			report.SentenceIn(e.Sentence, s.Archive.Location()), incidentURL(e.ID)}
 		for i := range record {
 			record[i] = csvCell(record[i])
 		}

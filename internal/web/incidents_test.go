@@ -2,12 +2,14 @@ package web
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,10 +118,8 @@ func TestIncidentPage(t *testing.T) {
 	if err != nil || back.ID != inc.ID {
 		t.Errorf("got %v, %v", back, err)
 	}
-	for _, a := range []answer{svg, asJSON} {
-		if got := a.Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
-			t.Errorf("Cache-Control %q of what never changes", got)
-		}
+	if got := asJSON.Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
+		t.Errorf("Cache-Control %q of what never changes", got)
 	}
 	if got := page.Header.Get("Cache-Control"); strings.Contains(got, "immutable") {
 		t.Errorf("Cache-Control %q of a page in one language", got)
@@ -170,7 +170,40 @@ func TestIncidentThatIsNone(t *testing.T) {
 	n.happened(inc)
 	file := n.archive + "/" + archive.DateOf(inc.Times.Opened, n.Archive.Location()).Path() + "/incidents/" + inc.ID.String() + ".json"
 	rewrite(t, file, `"schema": 1`, `"schema": 99`)
-	n.get(incidentURL(inc.ID)).want(t, http.StatusNotImplemented, "newer mtrq")
+	for _, ending := range []string{"", ".json", ".svg"} {
+		n.get(incidentURL(inc.ID)+ending).want(t, http.StatusServiceUnavailable, codeNewer)
+	}
+}
+
+// TestIncidentIsKept: of an incident that is over the file alone stays as it
+// is; what carries today's verdict is asked about.
+func TestIncidentIsKept(t *testing.T) {
+	n := newNode(t)
+	inc := lossy(lastTuesday(), 1)
+	n.happened(inc)
+	for ending, want := range map[string]string{".json": cacheForever, ".txt": cacheAsk, ".svg": cacheAsk, "": cacheAsk} {
+		a := n.get(incidentURL(inc.ID) + ending)
+		if got := a.Header.Get("Cache-Control"); got != want {
+			t.Errorf("%s: Cache-Control %q, want %q", ending, got, want)
+		}
+		n.get(incidentURL(inc.ID)+ending, "If-None-Match: "+a.Header.Get("Etag")).want(t, http.StatusNotModified)
+	}
+}
+
+// TestUnreadableIncident: what is not known of one has no figure.
+func TestUnreadableIncident(t *testing.T) {
+	n := newNode(t)
+	id := newID(time.Now())
+	if err := n.spool.WriteState("incidents/"+id.String()+".json", []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(n.get("/incidents.csv").body)).ReadAll()
+	if err != nil || len(rows) != 2 || rows[1][0] != id.String() {
+		t.Fatalf("got %q, %v", rows, err)
+	}
+	if col := slices.Index(rows[0], "affected"); rows[1][col] != "" {
+		t.Errorf("affected %q of an incident that cannot be read", rows[1][col])
+	}
 }
 
 // TestStormIsBounded: the page of five hundred targets shows some, says how
@@ -343,6 +376,29 @@ func TestDarkPictures(t *testing.T) {
 	for c := range colours {
 		if !bytes.Contains(css, fmt.Appendf(nil, `[fill=%q]`, c)) {
 			t.Errorf("charts.css has nothing for %s", c)
+		}
+	}
+}
+
+// TestCalendarOpen: a day on which an incident opened that is open is marked
+// as one of an incident that is over, and says how many.
+func TestCalendarOpen(t *testing.T) {
+	n := newNode(t)
+	n.tracing()
+	cell := regexp.MustCompile(`<a class="[^"]*\binc\b[^"]*" title="[^"]*1 incidents"[^>]* href="([^"]*)"`)
+	if n.get("/", asBrowser); cell.MatchString(n.get("/", asBrowser).body) {
+		t.Fatal("a mark without an incident")
+	}
+	for _, began := range []time.Time{time.Now().Add(-20 * time.Second), lastTuesday()} {
+		n := newNode(t)
+		n.tracing()
+		n.happened(lossy(time.Now().Add(-400*24*time.Hour), 1)) // the archive has its zone
+		inc := lossy(began, 1)
+		n.opens(inc)
+		day := archive.DateOf(inc.Times.Opened, n.Archive.Location())
+		got := cell.FindStringSubmatch(n.get("/?year="+fmt.Sprint(day.Year), asBrowser).body)
+		if got == nil || got[1] != dayURL(day) {
+			t.Errorf("%s: got %q", day, got)
 		}
 	}
 }

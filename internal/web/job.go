@@ -36,32 +36,53 @@ type standing struct {
 // standing looks where a request is. A job ends by its report being
 // written and only then leaving the spool, so the archive is asked
 // first, and again when the spool does not know the job.
-func (s *site) standing(id ulid.ULID) (standing, error) {
-	for range 2 {
+func (s *site) standing(r *http.Request, id ulid.ULID) (standing, error) {
+	done := func() (standing, error) {
 		e, err := s.Archive.Find(id.String())
-		if err == nil {
-			return standing{state: jobDone, entry: e}, nil
-		}
-		if !errors.Is(err, archive.ErrNotFound) {
+		switch {
+		case errors.Is(err, archive.ErrNotFound):
+			return standing{state: jobUnknown}, nil
+		case err != nil:
 			return standing{}, err
 		}
-		p, err := s.Spool.Where(id)
-		if err != nil {
-			return standing{}, err
-		}
-		switch p.State {
-		case spool.StateUnknown:
-			continue
-		case spool.StateBad:
-			return standing{state: jobBad, reason: p.Reason}, nil
-		case spool.StateClaimed:
-			if rep, ok := s.live(id, p); ok {
-				return standing{state: jobRunning, report: rep}, nil
-			}
-		}
-		return standing{state: jobWaiting}, nil
+		return standing{state: jobDone, entry: e}, nil
 	}
-	return standing{state: jobUnknown}, nil
+	if st, err := done(); err != nil || st.state == jobDone {
+		return st, err
+	}
+	p, err := s.where(r, id)
+	if err != nil {
+		return standing{}, err
+	}
+	switch p.State {
+	case spool.StateUnknown:
+		return done()
+	case spool.StateBad:
+		return standing{state: jobBad, reason: p.Reason}, nil
+	case spool.StateClaimed:
+		if rep, ok := s.running(r, id, p); ok {
+			return standing{state: jobRunning, report: rep}, nil
+		}
+	}
+	return standing{state: jobWaiting}, nil
+}
+
+// running is what the trace that serves a claimed job has seen so far: its
+// own, or that of the job that it joined.
+func (s *site) running(r *http.Request, id ulid.ULID, p spool.Place) (*report.Report, bool) {
+	if p.Events != "" {
+		return s.live(id, p)
+	}
+	st, tracing, _ := s.Spool.RunState(s.Now()) // why not, the page of a waiting job says
+	by, joined := st.Served[id]
+	if !tracing || !joined {
+		return nil, false
+	}
+	p, err := s.where(r, by)
+	if err != nil {
+		return nil, false // of the job that was asked for it is known where it is
+	}
+	return s.live(by, p)
 }
 
 // refreshSeconds is how often the page of a job that has not ended asks
@@ -77,7 +98,7 @@ func (s *site) job(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
-	st, err := s.standing(id)
+	st, err := s.standing(r, id)
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
@@ -116,17 +137,17 @@ func (s *site) jobDone(w http.ResponseWriter, r *http.Request, e archive.Entry, 
 func (s *site) jobRunning(w http.ResponseWriter, r *http.Request, rep *report.Report, form format) {
 	switch form {
 	case formatText:
-		s.send(w, r, http.StatusOK, textPlain, []byte(report.Text(s.inZone(rep))))
+		s.send(w, r, http.StatusOK, textPlain, []byte(report.Text(rep.In(s.Archive.Location()))))
 	case formatJSON:
 		s.sendJSON(w, r, http.StatusOK, rep)
 	case formatSVG:
-		s.send(w, r, http.StatusOK, appSVG, report.SVG(s.inZone(rep)))
+		s.send(w, r, http.StatusOK, appSVG, report.SVG(rep.In(s.Archive.Location())))
 	default:
-		p := s.reportPage(r, rep)
+		p := s.reportPage(r, rep, s.names(addressesOf(rep)))
 		p.ID = rep.Evidence.Requests[0].ID.String()
 		p.Refresh, p.Live = refreshSeconds, "report="+p.ID
-		if _, tracing, why := s.Spool.RunState(s.Now()); !tracing {
-			p.Stalled = clean(why)
+		if _, tracing, why := s.runState(p.head); !tracing {
+			p.Stalled = why
 		}
 		s.page(w, r, http.StatusOK, "report.html", p)
 	}
@@ -140,13 +161,14 @@ type jobPage struct {
 }
 
 func (s *site) jobWaiting(w http.ResponseWriter, r *http.Request, id ulid.ULID, form format) {
-	_, tracing, why := s.Spool.RunState(s.Now())
+	_, tracing, why := s.runState(inEnglish)
 	p := jobPage{head: s.head(r, langOf(r).Say("job.title")), ID: id.String(), Class: "ok",
 		Sentence: "This request waits for its first probe."}
 	p.Heading, p.Says = p.T("job.accepted"), p.T("job.waits")
 	if !tracing {
-		p.Class, p.Says = "bad", p.T("job.nobody", clean(why))
-		p.Sentence = "This request is accepted, but nobody is tracing: " + clean(why) + ". It will be traced when mtrq run is back."
+		_, _, here := s.runState(p.head)
+		p.Class, p.Says = "bad", p.T("job.nobody", here)
+		p.Sentence = "This request is accepted, but nobody is tracing: " + why + ". It will be traced when mtrq run is back."
 	}
 	switch form {
 	case formatHTML:
@@ -188,7 +210,7 @@ func (s *site) waitAndSend(w http.ResponseWriter, r *http.Request, id ulid.ULID,
 	if form == formatHTML {
 		form = formatText
 	}
-	body, err := s.renderArchived(r, e, form)
+	body, err := s.renderArchived(e, form)
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return true

@@ -23,25 +23,26 @@ func (s *site) tagOf(r *http.Request, of ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
-// keptPage answers with a page whose tag is known before it is made: 304
+// keptBody answers with a body whose tag is known before it is made: 304
 // to who has it, else the one kept from last time, else a new one.
-func (s *site) keptPage(w http.ResponseWriter, r *http.Request, cache, tag string, render func() ([]byte, error)) {
-	s.keptBody(w, r, textHTML, cache, tag, render)
-}
-
-// keptBody is keptPage for any form. What packs well is kept packed, a
-// fifth as long; the few who do not take it so get it unpacked. What render
-// says in the header of the answer, of keptHeader, is kept, too.
+// What packs well is kept packed, a fifth as long; the few who do not take it
+// so get it unpacked. What render says in the header of the answer, of
+// keptHeader, is kept, too.
 func (s *site) keptBody(w http.ResponseWriter, r *http.Request, contentType, cache, tag string, render func() ([]byte, error)) {
 	if s.notModified(w, r, contentType, cache, tag) || s.sendKept(w, r, contentType, cache, tag) {
 		return
 	}
-	body, err := render()
+	body, err := s.makeOnce(w, r, contentType, tag, render)
+	if err == nil && body == nil {
+		if s.sendKept(w, r, contentType, cache, tag) {
+			return
+		}
+		body, err = s.made(r, render) // others pushed it out just now
+	}
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
 	}
-	s.keep(w.Header(), contentType, tag, body)
 	s.sendTagged(w, r, contentType, cache, tag, body)
 }
 

@@ -22,7 +22,7 @@ func (s *site) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	now := s.Now()
 	s.archiveMetrics(e, now)
 	runMetrics(e, s.Spool, now)
-	if st, err := s.Spool.WatchState(); err == nil {
+	if st, _ := s.watchState(); st != nil {
 		watchMetrics(e, st, now)
 		targetMetrics(e, st, s.Limits.MetricsTargets)
 	}

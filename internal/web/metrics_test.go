@@ -38,7 +38,11 @@ func (n *node) watching(change ...func(*spool.WatchState)) {
 }
 
 func TestMetrics(t *testing.T) {
-	n := newNode(t, func(s *Server) { s.Limits.MetricsTargets = 2 })
+	var passed time.Duration
+	n := newNode(t, func(s *Server) {
+		s.Limits.MetricsTargets = 2
+		s.Now = func() time.Time { return time.Now().Add(passed) }
+	})
 	lacks := func(a answer, words ...string) {
 		t.Helper()
 		for _, w := range words {
@@ -55,6 +59,7 @@ func TestMetrics(t *testing.T) {
 
 	n.tracing()
 	n.watching()
+	passed += watchKept
 	n.get("/api/mtr?ip=203.0.113.7").want(t, 202)
 	n.get("/api/mtr?ip=").want(t, 400)
 	n.get("/nothing/at/all").want(t, 404)
@@ -83,6 +88,7 @@ func TestMetrics(t *testing.T) {
 	if err := n.spool.WriteRunState(spool.RunState{Schema: 1, At: time.Now().Add(-time.Hour), State: "running"}); err != nil {
 		t.Fatal(err)
 	}
+	passed += watchKept
 	a = n.get("/metrics")
 	a.want(t, 200, "mtrq_run_up 0\n", "mtrq_watch_up 0\n", "mtrq_run_state_timestamp_seconds ")
 	lacks(a, "mtrq_run_jobs", `mtrq_watch_targets{`)

@@ -6,14 +6,9 @@ import (
 	"github.com/mtrq/mtrq/spool"
 )
 
-// watchStale is the age from which on targets.json says nothing
-// about now; with many targets it is written each 5 s.
-const watchStale = 15 * time.Second
-
 // watchMetrics are what the watchdog says in targets.json.
 func watchMetrics(e *exposition, st *spool.WatchState, now time.Time) {
-	age := now.Sub(st.At)
-	up := age < watchStale && age > -watchStale
+	up := isWatching(st, now)
 	e.one("mtrq_watch_up", "gauge", "1 while the watchdog watches.", flag(up))
 	e.one("mtrq_watch_state_timestamp_seconds", "gauge", "When the watchdog last gave a sign.", unixSeconds(st.At))
 	if !up {

@@ -5,23 +5,25 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/mtrq/mtrq/internal/web/words"
 	"github.com/mtrq/mtrq/spool"
 )
 
 type nodePage struct {
 	head
-	Tracing   bool
-	Why       string
-	At        *stamp // of the last sign of life; nil: there was none
-	Run       []fact
-	Spool     []fact
-	Health    []nodeHealth
-	Watch     []fact
-	Canaries  []nodeCanary
-	Sources   []nodeSource
-	WatchOld  string
-	Incidents []incidentRow // that are open
-	Versions  []fact
+	Tracing               bool
+	Why                   string
+	At                    *stamp // of the last sign of life; nil: there was none
+	Run                   []fact
+	Spool                 []fact
+	Health                []nodeHealth
+	Watch                 []fact
+	Canaries              []nodeCanary
+	Sources               []nodeSource
+	WatchOld              string
+	Incidents             []incidentRow // that are open
+	OpenFault, WatchFault string        // why it is not known which are, and how the targets are
+	Versions              []fact
 }
 
 type nodeHealth struct {
@@ -49,7 +51,11 @@ func (s *site) node(w http.ResponseWriter, r *http.Request) {
 			detail: "this server knows no node " + short(name), hint: "it knows itself: " + nodeURL(clean(s.Node))})
 		return
 	}
-	st, tracing, why := s.Spool.RunState(s.Now())
+	h := s.head(r, s.Node)
+	if form != formatHTML {
+		h.Lang = words.English
+	}
+	st, tracing, why := s.runState(h)
 	switch form {
 	case formatJSON:
 		out := struct {
@@ -64,14 +70,14 @@ func (s *site) node(w http.ResponseWriter, r *http.Request) {
 		}
 		s.sendJSON(w, r, http.StatusOK, out)
 	case formatText:
-		s.send(w, r, http.StatusOK, textPlain, s.nodePage(r, st, tracing, why).text())
+		s.send(w, r, http.StatusOK, textPlain, s.nodePage(h, st, tracing, why).text())
 	default:
-		s.page(w, r, http.StatusOK, "node.html", s.nodePage(r, st, tracing, why))
+		s.page(w, r, http.StatusOK, "node.html", s.nodePage(h, st, tracing, why))
 	}
 }
 
-func (s *site) nodePage(r *http.Request, st spool.RunState, tracing bool, why string) nodePage {
-	p := nodePage{head: s.head(r, s.Node), Tracing: tracing, Why: clean(why)}
+func (s *site) nodePage(h head, st spool.RunState, tracing bool, why string) nodePage {
+	p := nodePage{head: h, Tracing: tracing, Why: why}
 	p.Section, p.Refresh = "node", liveRefresh
 	if !st.At.IsZero() {
 		at := s.stamp(st.At)
@@ -94,10 +100,11 @@ func (s *site) nodePage(r *http.Request, st spool.RunState, tracing bool, why st
 		p.Spool = facts(p.T("node.spool.drop"), count(d.Drop), p.T("node.spool.new"), count(d.New), p.T("node.spool.cur"), count(d.Cur), p.T("node.spool.bad"), count(d.Bad))
 	}
 	for _, h := range st.Health {
-		p.Health = append(p.Health, nodeHealth{What: clean(h.What), Hint: clean(h.Hint), OK: h.OK})
+		p.Health = append(p.Health, nodeHealth{What: p.wordOf("health", h.What), Hint: clean(h.Hint), OK: h.OK})
 	}
 	s.watchFacts(&p)
-	p.Incidents = s.incidentRows(p.head, s.openIncidents())
+	open, err := s.openIncidents()
+	p.Incidents, p.OpenFault = s.incidentRows(p.head, open), faultText(err)
 	p.Versions = facts("mtrq serve", s.Version, "mtrq run", st.Version, "mtr-packet", st.Pool.Version)
 	place := nodeURL(s.Node)
 	for _, f := range []string{"txt", "json"} {
@@ -110,9 +117,10 @@ func (s *site) nodePage(r *http.Request, st spool.RunState, tracing bool, why st
 func (s *site) watchFacts(p *nodePage) {
 	w, _ := s.watchState()
 	if w == nil {
+		p.WatchFault = faultText(s.watchFault())
 		return
 	}
-	if age := s.Now().Sub(w.At); age > watchFresh || age < -watchFresh {
+	if !isWatching(w, s.Now()) {
 		p.WatchOld = w.At.In(s.Archive.Location()).Format(longTime)
 	}
 	n := w.Totals
@@ -167,5 +175,6 @@ func (p nodePage) text() []byte {
 			b.WriteString(h.What + ": " + h.Hint + "\n")
 		}
 	}
+	b.WriteString(openFaultText(p.OpenFault) + watchFaultText(p.WatchFault))
 	return []byte(b.String())
 }

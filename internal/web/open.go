@@ -26,24 +26,27 @@ type openList struct {
 	mu      sync.Mutex
 	at      time.Time
 	entries []archive.IncidentEntry
+	fault   error                         // why they cannot be read
 	members map[ulid.ULID]map[string]bool // by incident: addresses and names, as watchKey has them
 }
 
 // openIncidents are the incidents that last, newest first. One that
-// cannot be read is listed by its name: it hides no other.
-func (s *site) openIncidents() []archive.IncidentEntry {
+// cannot be read is listed by its name: it hides no other. With an error it is
+// not known which there are; where no node has run there are none.
+func (s *site) openIncidents() ([]archive.IncidentEntry, error) {
 	o := &s.open
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := s.Now()
 	if age := now.Sub(o.at); age >= 0 && age < openKept {
-		return o.entries
+		return o.entries, o.fault
 	}
 	names, err := s.Spool.ListState(openState)
+	s.sayFault(&o.fault, err, "the open incidents cannot be read")
+	o.at, o.entries, o.members = now, []archive.IncidentEntry{}, map[ulid.ULID]map[string]bool{}
 	if err != nil {
-		names = nil // no node has run here; readyz and the start page say so
+		o.entries = nil // not known, in JSON too
 	}
-	o.at, o.entries, o.members = now, nil, map[ulid.ULID]map[string]bool{}
 	for _, name := range names {
 		base, ok := strings.CutSuffix(name, ".json")
 		id, isID := parseID(base)
@@ -70,7 +73,32 @@ func (s *site) openIncidents() []archive.IncidentEntry {
 		}
 	}
 	slices.SortFunc(o.entries, func(a, b archive.IncidentEntry) int { return b.ID.Compare(a.ID) })
-	return o.entries
+	return o.entries, o.fault
+}
+
+// openFault is why it is not known what is open; empty: it is.
+func (s *site) openFault() string {
+	_, err := s.openIncidents()
+	return faultText(err)
+}
+
+// faultText is an error for a page; empty: none.
+func faultText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return clean(err.Error())
+}
+
+// openFaultText and watchFaultText are the same as lines of text.
+func openFaultText(fault string) string  { return faultLine("which incidents are open", fault) }
+func watchFaultText(fault string) string { return faultLine("how the watched targets are", fault) }
+
+func faultLine(what, fault string) string {
+	if fault == "" {
+		return ""
+	}
+	return what + " cannot be read: " + fault + "\n"
 }
 
 // openOf says whether an incident that is open, as openIncidents had it last,
@@ -121,7 +149,6 @@ type incidentRow struct {
 	LossClass string
 	Verdict   string
 	Mark      string
-	Where     string
 	Sentence  string
 }
 
@@ -133,7 +160,7 @@ func (s *site) incidentRows(h head, entries []archive.IncidentEntry) []incidentR
 			at = *e.Began
 		}
 		r := incidentRow{URL: incidentURL(e.ID), At: s.stampAs(at, "01-02 15:04:05"), Open: e.State == report.IncidentOpen,
-			Verdict: h.Verdict(e.Verdict), Mark: classOf(e.Verdict), Where: clean(e.Where), Sentence: clean(e.Sentence), LossClass: lossClassOf(e.Lost, e.Sent)}
+			Verdict: h.Verdict(e.Verdict), Mark: classOf(e.Verdict), Sentence: s.told(h, e), LossClass: lossClassOf(e.Lost, e.Sent)}
 		if e.LastedMS != nil {
 			r.Lasted = h.duration(time.Duration(*e.LastedMS) * time.Millisecond)
 		}

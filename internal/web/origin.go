@@ -35,7 +35,13 @@ func hostAllowed(host string, public []*url.URL) bool {
 // foreignPage reports whether a request was caused by a page that is
 // not ours, and by which header that shows. Sec-Fetch-Site is sent only
 // to https and loopback, so Origin and Referer are looked at as well;
-// curl and scripts send none of the three.
+// curl and scripts send none of the three. Over plain http a page with
+// Referrer-Policy: no-referrer can leave out all of them. Its pictures and the
+// like show in Accept, since nobody wants a trace as a picture. A script that
+// it loads, or a fetch of it that does not look at the answer, accepts */* as
+// curl does, a frame or a link what an address typed by hand does: those
+// cannot be told apart. Where such pages are to be feared, tls: closes that,
+// or allow_from without the desks.
 func foreignPage(r *http.Request, public []*url.URL) (header string, foreign bool) {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":
@@ -47,6 +53,11 @@ func foreignPage(r *http.Request, public []*url.URL) (header string, foreign boo
 	}
 	if ref := r.Header.Get("Referer"); ref != "" && !sameOrigin(ref, r, public) {
 		return "Referer", true
+	}
+	for _, part := range []string{"image/", "audio/", "video/", "font/", "text/css"} {
+		if strings.HasPrefix(r.Header.Get("Accept"), part) {
+			return "Accept", true
+		}
 	}
 	return "", false
 }

@@ -77,6 +77,10 @@ func TestForeignPage(t *testing.T) {
 		{"empty origin", []string{"Origin", ""}, false, true},
 		{"two origins", []string{"Origin", "http://127.0.0.1:8081", "Origin", "http://evil.example"}, false, true},
 		{"picture on a page, old browser", []string{"Referer", "http://evil.example/page"}, false, true},
+		{"picture on a page that tells nothing", []string{"Accept", "image/avif,image/webp,*/*;q=0.8", "User-Agent", "Mozilla/5.0"}, false, true},
+		{"style sheet of such a page", []string{"Accept", "text/css,*/*;q=0.1"}, false, true},
+		{"typed by hand, http", []string{"Accept", "text/html,*/*;q=0.8", "User-Agent", "Mozilla/5.0"}, false, false},
+		{"a script of PowerShell", []string{"User-Agent", "Mozilla/5.0 (Windows NT) WindowsPowerShell/5.1"}, false, false},
 		{"referer with our address as user", []string{"Referer", "http://127.0.0.1:8081@evil.example/"}, false, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

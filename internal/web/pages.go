@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"html/template"
 	"net/http"
 	"path"
@@ -102,6 +103,10 @@ func (s *site) pageCached(w http.ResponseWriter, r *http.Request, name string, d
 }
 
 func (s *site) pageFault(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errBusy) {
+		s.fail(w, r, archiveProblem(err))
+		return
+	}
 	s.Log.ErrorContext(r.Context(), "page cannot be made", "path", r.URL.Path, "err", err)
 	s.send(w, r, http.StatusInternalServerError, textPlain, []byte("mtrq: "+codeInternal+": the page cannot be made\n"))
 }
@@ -117,6 +122,8 @@ func (s *site) assetFile(w http.ResponseWriter, r *http.Request) {
 }
 
 const (
-	cacheForever = "max-age=31536000, immutable"
+	// private: who may read is known here alone; a shared cache would hand on
+	// to everybody what one with a token was given.
+	cacheForever = "private, max-age=31536000, immutable"
 	cacheAsk     = "no-cache" // keep it, and ask with If-None-Match before each use
 )

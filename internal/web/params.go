@@ -29,13 +29,10 @@ type ask struct {
 // optionParams are the parameters beside the target. All but tag stand once.
 const optionParams = "reason event protocol port size tos family interval rounds max_ttl coalesce tag wait"
 
-// parseAsk reads the parameters of /api/mtr. A name that it does not
-// know and a parameter given twice are errors: what is ignored in
-// silence is found out when the evidence is missing. The error lists
-// all faults.
-func parseAsk(v url.Values) (ask, *problem) { return askOf(v, "ip") }
-
-// askOf reads parameters of which the one with this name is the target.
+// askOf reads parameters of which the one with this name is the target. A
+// name that it does not know and a parameter given twice are errors: what is
+// ignored in silence is found out when the evidence is missing. The error
+// lists all faults.
 func askOf(v url.Values, name string) (ask, *problem) {
 	var a ask
 	p := paramReader{values: v, name: name, known: append([]string{name}, strings.Fields(optionParams)...)}

@@ -34,7 +34,7 @@ func TestParseAsk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, p := parseAsk(values)
+			got, p := askOf(values, "ip")
 			if p != nil {
 				t.Fatalf("refused: %s: %s", p.code, p.detail)
 			}
@@ -105,7 +105,7 @@ func TestParseAskRefuses(t *testing.T) {
 			if err != nil {
 				return // refused before; the HTTP test has that case
 			}
-			a, p := parseAsk(values)
+			a, p := askOf(values, "ip")
 			if p == nil {
 				t.Fatalf("accepted as %+v", a)
 			}
@@ -131,7 +131,7 @@ func FuzzParseAsk(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a, p := parseAsk(values)
+		a, p := askOf(values, "ip")
 		if p != nil {
 			if said := p.detail + p.hint; clean(said) != said {
 				t.Errorf("%q: control characters in %q", query, said)
@@ -147,7 +147,7 @@ func FuzzParseAsk(f *testing.F) {
 		if a.wait < 0 || a.wait > maxWait {
 			t.Errorf("%q: wait %s", query, a.wait)
 		}
-		again, p := parseAsk(url.Values{"ip": {a.job.Target}})
+		again, p := askOf(url.Values{"ip": {a.job.Target}}, "ip")
 		if p != nil || again.job.Target != a.job.Target {
 			t.Errorf("%q: target %q reads back as %q", query, a.job.Target, again.job.Target)
 		}
@@ -156,12 +156,12 @@ func FuzzParseAsk(f *testing.F) {
 
 func TestParamCoalesce(t *testing.T) {
 	for value, want := range map[string]bool{"false": true, "0": true, "true": false, "1": false} {
-		a, p := parseAsk(url.Values{"ip": {"203.0.113.7"}, "coalesce": {value}})
+		a, p := askOf(url.Values{"ip": {"203.0.113.7"}, "coalesce": {value}}, "ip")
 		if p != nil || a.job.NoCoalesce != want {
 			t.Errorf("coalesce=%s: own trace %v, %v; want %v", value, a.job.NoCoalesce, p, want)
 		}
 	}
-	if _, p := parseAsk(url.Values{"ip": {"203.0.113.7"}, "coalesce": {"maybe"}}); p == nil || p.status != 400 {
+	if _, p := askOf(url.Values{"ip": {"203.0.113.7"}, "coalesce": {"maybe"}}, "ip"); p == nil || p.status != 400 {
 		t.Errorf("coalesce=maybe: %v, want 400", p)
 	}
 }

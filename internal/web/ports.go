@@ -16,7 +16,9 @@ import (
 type Spool interface {
 	Submit(context.Context, spool.Job) (ulid.ULID, error)
 	SubmitBatch(ctx context.Context, options spool.Job, targets []string) ([]ulid.ULID, error)
-	Where(ulid.ULID) (spool.Place, error)
+	WhereNamed(ulid.ULID) (spool.Place, error)
+	Batches() (spool.Batches, error) // takes the longer the more waits: see site.where
+	WhereIn(ulid.ULID, spool.Batches) (spool.Place, error)
 	RunState(now time.Time) (st spool.RunState, tracing bool, why string)
 	WatchState() (*spool.WatchState, error)
 	ReadState(name string) ([]byte, error)

@@ -163,7 +163,7 @@ func TestDay(t *testing.T) {
 	n.get("/2026/11/23/?before=x", asBrowser).want(t, 400, codeParameter)
 	n.get("/", asBrowser).want(t, 200, "Nobody is tracing", "Latest reports, 2026-11-23", "/2026/11/20/")
 	n.get("/").want(t, 200, "nobody is tracing", "/2026/11/20/")
-	n.get("/", asProgram).want(t, 200, `"days":["2026-11-23","2026-11-20"]`, `"tracing":false`)
+	n.get("/", asProgram).want(t, 200, `"days":["2026-11-23","2026-11-20"]`, `"tracing":false`, `"open":[]`)
 }
 
 // TestDayIsParted: a list goes on where the page before it ended, and each
@@ -253,6 +253,48 @@ func TestBesideReport(t *testing.T) {
 		}
 	}
 	n.get(places[0]+"/sideways", asBrowser).want(t, 404)
+}
+
+// TestBesideSharedReport: requests that share a report are passed over,
+// however many they are.
+func TestBesideSharedReport(t *testing.T) {
+	n := newNode(t)
+	older, newer := newID(noon.AddDate(0, 0, -1)), newID(noon.AddDate(0, 0, 1))
+	rep := sample(newID(noon), noon)
+	ids := []ulid.ULID{rep.Evidence.ID}
+	for i := range 24 {
+		q := rep.Evidence.Requests[0]
+		q.Accepted = noon.Add(time.Duration(i+1) * 200 * time.Millisecond)
+		q.ID = newID(q.Accepted)
+		rep.Evidence.Requests = append(rep.Evidence.Requests, q)
+		ids = append(ids, q.ID)
+	}
+	n.archived(sample(older, noon.AddDate(0, 0, -1)), rep, sample(newer, noon.AddDate(0, 0, 1)))
+	for _, id := range ids {
+		place := "/2026/11/23/" + id.String()
+		for which, want := range map[string]string{"older": "/2026/11/22/" + older.String(), "newer": "/2026/11/24/" + newer.String()} {
+			if a := n.get(place+"/"+which, asBrowser); a.Header.Get("Location") != want {
+				t.Errorf("%s of %s leads to %s, want %s", which, id, a.Header.Get("Location"), want)
+			}
+		}
+	}
+}
+
+// TestToday: a page that is kept links to no day that passes.
+func TestToday(t *testing.T) {
+	now := noon
+	n := newNode(t, func(s *Server) { s.Now = func() time.Time { return now } })
+	id := newID(noon.AddDate(0, 0, -7))
+	n.archived(sample(id, noon.AddDate(0, 0, -7)))
+	for _, day := range []string{"23", "24"} {
+		if page := n.get("/2026/11/16/"+id.String(), asBrowser); strings.Contains(page.body, "/2026/11/23") || !strings.Contains(page.body, `href="/today"`) {
+			t.Error("the page links to the day on which it was made")
+		}
+		if a := n.get("/today", asBrowser); a.StatusCode != http.StatusFound || a.Header.Get("Location") != "/2026/11/"+day+"/" || a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("leads to %s, %s", a.Header.Get("Location"), a.Header.Get("Cache-Control"))
+		}
+		now = now.AddDate(0, 0, 1)
+	}
 }
 
 // TestRequestFollowed takes a request from accepted to reported and asks
@@ -397,6 +439,12 @@ func TestReadingMethodsAndHosts(t *testing.T) {
 	}
 	n.tracing()
 	n.get("/readyz").want(t, 200, "ok")
+	st, _, _ := n.spool.RunState(noon)
+	st.Health = []spool.Health{{What: spool.HealthProbing, Hint: "start mtr-packet: it is missing"}}
+	if err := n.spool.WriteRunState(st); err != nil {
+		t.Fatal(err)
+	}
+	n.get("/readyz").want(t, 503, "mtrq run can send no probes: start mtr-packet: it is missing")
 }
 
 // TestVerdictSpeaksChinese: the sentence that everybody reads first is in the

@@ -82,25 +82,43 @@ func (s *site) besideReport(w http.ResponseWriter, r *http.Request) {
 	if e.Target.IsValid() {
 		target = e.Target.String()
 	}
-	v := archive.View{Limit: 2, Before: e.ID}
-	if which == "newer" {
-		v.Ascending = true
-	}
-	tv, err := s.Archive.ViewTarget(target, time.Time{}, time.Time{}, 0, v)
+	var to string
+	err = s.bounded(r, func() (err error) {
+		to, err = s.beside(e, target, which == "newer")
+		return err
+	})
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
 	}
-	to := targetURL(target)
-	for _, other := range tv.Entries {
-		// Requests that share a report have the same page, but for who asked.
-		if other.ID != e.ID && other.File != e.File {
-			to = s.reportURL(other)
-			break
-		}
-	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, to, http.StatusFound)
+}
+
+// besideRows is how many reports are looked through at a time.
+const besideRows = 20
+
+// beside is the URL of the report before or after one, or that of its target.
+// Requests that share a report have the same page, but for who asked: they
+// are passed over, however many there are.
+func (s *site) beside(e archive.Entry, target string, newer bool) (string, error) {
+	v := archive.View{Limit: besideRows, Before: e.ID, Ascending: newer}
+	for {
+		tv, err := s.Archive.ViewTarget(target, time.Time{}, time.Time{}, 0, v)
+		if err != nil {
+			return "", err
+		}
+		for _, other := range tv.Entries {
+			if other.ID != e.ID && other.File != e.File {
+				return s.reportURL(other), nil
+			}
+		}
+		n := len(tv.Entries)
+		if n < v.Limit || tv.Entries[n-1].ID == v.Before {
+			return targetURL(target), nil
+		}
+		v.Before = tv.Entries[n-1].ID
+	}
 }
 
 // sendReport sends a finished report. Its JSON never changes, so it may
@@ -111,8 +129,49 @@ func (s *site) sendReport(w http.ResponseWriter, r *http.Request, e archive.Entr
 	if form == formatJSON {
 		cache = cacheForever
 	}
-	tag := s.tagOf(r, "report", e.ID.String(), e.File, string(form), strconv.Itoa(report.RulesVersion))
-	s.keptBody(w, r, typeOf(form), cache, tag, func() ([]byte, error) { return s.renderArchived(r, e, form) })
+	if form == formatHTML {
+		s.sendReportPage(w, r, e)
+		return
+	}
+	tag := s.reportTag(r, e, form, "")
+	s.keptBody(w, r, typeOf(form), cache, tag, func() ([]byte, error) { return s.renderArchived(e, form) })
+}
+
+// sendReportPage sends the page of a report. It has names and AS numbers as
+// they are known now, so they are part of its tag.
+func (s *site) sendReportPage(w http.ResponseWriter, r *http.Request, e archive.Entry) {
+	known := func() (string, bool) {
+		names, ok := s.namesKept(e.ID)
+		return s.reportTag(r, e, formatHTML, names), ok
+	}
+	s.pageTogether(w, r, known, func() (shown, error) {
+		rep, err := s.Archive.Load(e)
+		if err != nil {
+			return shown{}, pageProblem{archiveProblem(err)}
+		}
+		n, names := s.namesMade(e.ID, addressesOf(rep))
+		tag := s.reportTag(r, e, formatHTML, names)
+		if s.isKept(tag) {
+			return shown{tag: tag, cache: cacheAsk}, nil
+		}
+		body, err := s.archivedPage(r, e, rep, n)
+		return shown{tag, cacheAsk, body}, err
+	})
+}
+
+// reportTag is the tag of a report in one of its forms.
+func (s *site) reportTag(r *http.Request, e archive.Entry, form format, names string) string {
+	return s.tagOf(r, "report", e.ID.String(), e.File, string(form), strconv.Itoa(report.RulesVersion), names)
+}
+
+// archivedPage is the page of a report at its own place.
+func (s *site) archivedPage(r *http.Request, e archive.Entry, rep *report.Report, n report.Names) ([]byte, error) {
+	p := s.reportPage(r, rep, n)
+	place, day := s.reportURL(e), s.dayOfEntry(e)
+	p.Links = []link{{"txt", place + ".txt"}, {"json", place + ".json"}, {"svg", place + ".svg"}}
+	p.Day, p.Place = &dayLink{day.String(), dayURL(day)}, place
+	p.ID = e.ID.String()
+	return s.render(p.Lang, "report.html", p)
 }
 
 func typeOf(form format) string {
@@ -127,9 +186,9 @@ func typeOf(form format) string {
 	return textPlain
 }
 
-// renderArchived gives the file itself as JSON; text, page and picture are
-// made anew, with the verdict of today's rules.
-func (s *site) renderArchived(r *http.Request, e archive.Entry, form format) ([]byte, error) {
+// renderArchived gives the file itself as JSON; text and picture are made
+// anew, with the verdict of today's rules.
+func (s *site) renderArchived(e archive.Entry, form format) ([]byte, error) {
 	if form == formatJSON {
 		return s.Archive.JSON(e)
 	}
@@ -137,28 +196,23 @@ func (s *site) renderArchived(r *http.Request, e archive.Entry, form format) ([]
 	if err != nil {
 		return nil, err
 	}
-	switch form {
-	case formatText:
-		return []byte(report.Text(s.inZone(rep))), nil
-	case formatSVG:
-		return report.SVG(s.inZone(rep)), nil
+	if form == formatSVG {
+		return report.SVG(rep.In(s.Archive.Location())), nil
 	}
-	p := s.reportPage(r, rep)
-	place, day := s.reportURL(e), s.dayOfEntry(e)
-	p.Links = []link{{"txt", place + ".txt"}, {"json", place + ".json"}, {"svg", place + ".svg"}}
-	p.Day, p.Place = &dayLink{day.String(), dayURL(day)}, place
-	p.ID = e.ID.String()
-	return s.render(p.Lang, "report.html", p)
+	return []byte(report.Text(rep.In(s.Archive.Location()))), nil
 }
 
 // archiveProblem turns a failure to read the archive, or the spool, into
 // an answer.
 func archiveProblem(err error) *problem {
 	switch {
+	case errors.Is(err, errBusy):
+		return &problem{status: http.StatusServiceUnavailable, code: codeBusy, retry: time.Second,
+			detail: err.Error(), hint: "ask again; narrow long lists down with filters and limit"}
 	case errors.Is(err, archive.ErrNotFound):
 		return &problem{status: http.StatusNotFound, code: codeNotFound,
 			detail: "no report has this ID", hint: "the list of its day has all IDs; reports older than [archive] keep are gone"}
-	case errors.Is(err, archive.ErrNewer):
+	case errors.Is(err, archive.ErrNewer), errors.Is(err, report.ErrNewerSchema):
 		return &problem{status: http.StatusServiceUnavailable, code: codeNewer, err: err,
 			detail: "this was written by a newer mtrq than the one that shows it", hint: "update mtrq on this node"}
 	}

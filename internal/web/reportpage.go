@@ -5,7 +5,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +28,8 @@ type reportPage struct {
 	LossClass               string
 	Late                    []lateness
 	Hops                    []hopRow
-	Limited                 bool          // some hop limits its answers
+	Limited                 bool // some hop limits its answers
+	Names                   namesNote
 	Picture, Small          template.HTML // drawn by us: hops over time, pings below; for a wide screen and for a narrow one
 	Facts                   []fact
 	Times                   []timeFact
@@ -64,14 +64,14 @@ type requestView struct {
 }
 
 // reportPage is a report as a page shows it, all of it clean.
-func (s *site) reportPage(r *http.Request, rep *report.Report) reportPage {
-	rep = s.inZone(rep)
+func (s *site) reportPage(r *http.Request, rep *report.Report, n report.Names) reportPage {
+	in := s.Archive.Location()
+	rep = rep.In(in)
 	ev := &rep.Evidence
 	target, asked := ev.Target.Asked, ""
 	if a := ev.Target.Address; a.IsValid() && a.String() != ev.Target.Asked {
 		target, asked = a.String(), ev.Target.Asked
 	}
-	in := s.Archive.Location()
 	h := s.head(r, target+" "+ev.Times.Accepted.In(in).Format("2006-01-02 15:04:05"))
 	verdict := report.JudgeIn(ev, report.Lang(h.Lang)) // both name languages alike
 	p := reportPage{
@@ -85,7 +85,8 @@ func (s *site) reportPage(r *http.Request, rep *report.Report) reportPage {
 	}
 	p.Verdict, p.Grade = p.head.Verdict(verdict.Class), p.head.Grade(verdict.Grade)
 	p.lossOf(ev)
-	p.Hops, p.Limited = s.hopRows(p.head, rep)
+	p.Hops, p.Limited = s.hopRows(p.head, rep, n)
+	p.Names = p.namesNote(n, addressesOf(rep))
 	opts := p.pictureOptions()
 	opts.Verdict = &verdict
 	p.Picture = template.HTML(report.SVGWith(rep, opts)) //nolint:gosec // our own drawing, which escapes what strangers named
@@ -104,26 +105,6 @@ func (s *site) reportPage(r *http.Request, rep *report.Report) reportPage {
 		}
 	}
 	return p
-}
-
-// inZone is a report whose times are those of the archive's zone, whatever
-// the zone of the machine that traced: its text and picture show them.
-func (s *site) inZone(rep *report.Report) *report.Report {
-	out := *rep
-	t, loc := &out.Evidence.Times, s.Archive.Location()
-	t.Accepted, t.Started = t.Accepted.In(loc), t.Started.In(loc)
-	for _, at := range []**time.Time{&t.FirstProbe, &t.FirstLook, &t.LongLook, &t.Ended} {
-		if *at != nil {
-			in := (**at).In(loc)
-			*at = &in
-		}
-	}
-	out.Evidence.Requests = slices.Clone(out.Evidence.Requests)
-	for i := range out.Evidence.Requests {
-		q := &out.Evidence.Requests[i]
-		q.Accepted = q.Accepted.In(loc)
-	}
-	return &out
 }
 
 // lossOf fills in what the target lost, with its confidence interval.

@@ -9,6 +9,7 @@ func (s *site) readRoutes(mux *http.ServeMux) {
 	s.read(mux, "/lang/{lang}", s.chooseLang)
 	s.read(mux, "/help", s.help)
 	s.read(mux, "/events", s.events)
+	s.read(mux, "/today", s.today)
 	s.read(mux, "/r/{id}", s.job)
 	s.read(mux, "/{year}/{month}/{day}", s.dayForm)
 	s.read(mux, "/{year}/{month}/{day}/{$}", s.day)

@@ -90,17 +90,17 @@ func lossWidth(percent float64) int {
 	return int(math.Max(3, math.Min(100, math.Round(percent))))
 }
 
-// lossPercent never rounds some loss to none, or some answers away.
-func lossPercent(lost, sent int) string {
-	p := 100 * float64(lost) / float64(sent)
+// lossPercent is a loss as percentText has it.
+func lossPercent(lost, sent int) string { return percentText(100 * float64(lost) / float64(sent)) }
+
+// percentText never rounds some loss to none, or some answers away.
+func percentText(p float64) string {
 	s := strconv.FormatFloat(p, 'f', 1, 64)
 	switch {
-	case lost > 0 && s == "0.0":
+	case p > 0 && s == "0.0":
 		return "<0.1"
-	case lost < sent && s == "100.0":
+	case p < 100 && s == "100.0":
 		return ">99.9"
-	case lost == 0:
-		return "0"
 	}
 	return strings.TrimSuffix(s, ".0")
 }

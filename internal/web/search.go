@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/mtrq/mtrq/internal/archive"
+	"github.com/mtrq/mtrq/report"
 )
 
 // maxHits bounds a search; more is found by more exact words.
@@ -24,6 +25,7 @@ type searchPage struct {
 	More   bool
 	target string // of the only hit
 	AS     bool   // it was asked for an AS number, and no database is set up
+	Router string // nothing was found for this, which may be a router: as mtrq find takes it
 }
 
 type hitRow struct {
@@ -46,7 +48,11 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 	p := searchPage{head: s.head(r, ""), Asked: clean(q), AS: asNumber.MatchString(q) && s.AS == nil}
 	p.Title, p.Query = p.T("find.title"), clean(q)
 	if q != "" && !p.AS {
-		hits, err := s.find(q)
+		var hits []archive.Hit
+		err := s.bounded(r, func() (err error) {
+			hits, err = s.find(q)
+			return err
+		})
 		if err != nil {
 			s.fail(w, r, archiveProblem(err))
 			return
@@ -54,9 +60,12 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 		if p.More = len(hits) > maxHits; p.More {
 			hits = hits[:maxHits]
 		}
-		hits = s.openHits(q, hits)
+		hits = s.openHits(r, q, hits)
 		for _, h := range hits {
 			p.Hits = append(p.Hits, s.hitRow(p.head, h))
+		}
+		if len(hits) == 0 {
+			p.Router = routerOf(q)
 		}
 		if len(hits) == 1 && hits[0].Kind == archive.HitTarget {
 			p.target = hits[0].Target
@@ -79,8 +88,11 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 		if out.Hits == nil {
 			out.Hits = []hitRow{}
 		}
-		if p.AS {
+		switch {
+		case p.AS:
 			out.Note = noASNumbers
+		case p.Router != "":
+			out.Note = findRouter + p.Router
 		}
 		body, err := json.Marshal(out)
 		if err != nil {
@@ -108,6 +120,24 @@ func (s *site) find(q string) ([]archive.Hit, error) {
 	}, maxHits+1)
 }
 
+// routerOf is an address, a prefix or an AS as mtrq find takes it; "": what was
+// asked for can be no router.
+func routerOf(q string) string {
+	if a, err := netip.ParseAddr(q); err == nil {
+		return a.WithZone("").Unmap().String()
+	}
+	if p, err := netip.ParsePrefix(q); err == nil {
+		return p.Masked().String()
+	}
+	if asNumber.MatchString(q) {
+		return "AS" + strings.TrimSpace(q[len("AS"):])
+	}
+	return ""
+}
+
+// findRouter leads to the command, which reads reports one by one: no page does.
+const findRouter = "only targets are looked for here; the traces of the last 7 days in which a router answered are listed on the node by: mtrq find "
+
 // MarshalJSON names the fields as programs read them.
 func (h hitRow) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
@@ -129,6 +159,8 @@ func (s *site) searchText(r *http.Request, p searchPage) []byte {
 		return []byte(noASNumbers + "\n")
 	case p.Asked == "":
 		return []byte("search with ?q=: an address, a prefix, a part of a name, the beginning of an ID, or a tag as key=value\n")
+	case p.Router != "":
+		return fmt.Appendf(nil, "nothing found for %s\n%s%s\n", short(p.Asked), findRouter, p.Router)
 	case len(p.Hits) == 0:
 		return fmt.Appendf(nil, "nothing found for %s\n", short(p.Asked))
 	}
@@ -148,7 +180,7 @@ func (s *site) searchText(r *http.Request, p searchPage) []byte {
 
 // openHits adds what only the spool knows: incidents that are open, targets
 // that are watched and have no report yet, and jobs under way.
-func (s *site) openHits(q string, hits []archive.Hit) []archive.Hit {
+func (s *site) openHits(r *http.Request, q string, hits []archive.Hit) []archive.Hit {
 	has := func(kind archive.HitKind, text string) bool {
 		for _, h := range hits {
 			if h.Kind == kind && (h.Text == text || h.Target == text) {
@@ -158,13 +190,17 @@ func (s *site) openHits(q string, hits []archive.Hit) []archive.Hit {
 		return false
 	}
 	upper := strings.ToUpper(q)
-	for _, e := range s.openIncidents() {
+	open, err := s.openIncidents()
+	if err != nil {
+		open = nil // the log has it; other pages say it
+	}
+	for _, e := range open {
 		if id := e.ID.String(); len(q) >= 4 && strings.HasPrefix(id, upper) && !has(archive.HitIncident, id) {
 			hits = append(hits, archive.Hit{Kind: archive.HitIncident, Text: id, Detail: e.Sentence, ID: e.ID})
 		}
 	}
 	if id, ok := parseID(q); ok && !has(archive.HitReport, id.String()) && !has(archive.HitIncident, id.String()) {
-		if st, err := s.standing(id); err == nil && st.state != jobUnknown {
+		if st, err := s.standing(r, id); err == nil && st.state != jobUnknown {
 			hits = append(hits, archive.Hit{Kind: archive.HitReport, Text: id.String(), Detail: string(st.state), ID: id})
 		}
 	}
@@ -206,6 +242,7 @@ func (s *site) hitRow(h head, hit archive.Hit) hitRow {
 		}
 	case archive.HitIncident:
 		row.URL = incidentURL(hit.ID)
+		row.Detail = clean(report.SentenceIn(hit.Detail, s.Archive.Location()))
 	case archive.HitReport:
 		row.URL = "/r/" + hit.ID.String()
 	case archive.HitNode:

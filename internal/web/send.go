@@ -33,8 +33,13 @@ func (s *site) send(w http.ResponseWriter, r *http.Request, status int, contentT
 // sendCached answers 200 with a body that the caller may keep as
 // Cache-Control says, and 304 to one that has it already.
 func (s *site) sendCached(w http.ResponseWriter, r *http.Request, contentType, cache string, body []byte) {
+	s.sendTagged(w, r, contentType, cache, bodyTag(body), body)
+}
+
+// bodyTag is the tag of a body that has no other.
+func bodyTag(body []byte) string {
 	sum := sha256.Sum256(body)
-	s.sendTagged(w, r, contentType, cache, hex.EncodeToString(sum[:12]), body)
+	return hex.EncodeToString(sum[:12])
 }
 
 // sendTagged is sendCached for a body whose tag is known. A range is one

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,19 +27,21 @@ type Server struct {
 	Archive Archive
 
 	Access    Access       // who may do what; SetAccess replaces it
-	Policy    trace.Policy // [targets] and [serve] ports: literal addresses are refused early
+	Policy    trace.Policy // [targets] and [serve] ports: literal addresses are refused early; SetPolicy replaces it
 	PublicURL []*url.URL   // where people reach this server; links use the first
 	TLS       *Certificate // of the listeners that speak TLS
 	Limits    Limits
 
-	AS func(netip.Addr) (report.Named, bool) // the AS of an address; nil: nobody knows
+	AS    func(netip.Addr) (report.Named, bool) // the AS of an address; nil: nobody knows
+	Names Names                                 // of addresses on pages; nil: none
 
 	Node    string // name of this node
 	Version string
 	Log     *slog.Logger
 	Now     func() time.Time
 
-	access atomic.Pointer[Access] // the one that is in force since SetAccess
+	access atomic.Pointer[Access]       // the one that is in force since SetAccess
+	policy atomic.Pointer[trace.Policy] // likewise
 }
 
 // Limits bound what clients may use up. The zero value of a field stands
@@ -109,15 +112,15 @@ func (s *Server) Run(ctx context.Context, listeners []*Listener) error {
 		go func() { ended <- srv.Serve(bounded) }()
 	}
 	// The calendar counts days that nobody has asked for yet.
-	counting, stopCounting := context.WithCancel(ctx)
-	counted := make(chan struct{})
-	go func() {
-		defer close(counted)
-		s.Archive.CountDays(counting)
-	}()
+	aside, stopAside := context.WithCancel(ctx)
+	var besides sync.WaitGroup
+	besides.Go(func() { s.Archive.CountDays(aside) })
+	if s.Names != nil {
+		besides.Go(func() { s.Names.Run(aside) })
+	}
 	defer func() {
-		stopCounting()
-		<-counted
+		stopAside()
+		besides.Wait()
 	}()
 	var err error
 	left := len(listeners)

@@ -100,9 +100,15 @@ func (s *site) healthz(w http.ResponseWriter, r *http.Request) {
 // readyz says whether a job accepted now is traced now. While it is
 // not, jobs are still accepted: they are traced when run is back.
 func (s *site) readyz(w http.ResponseWriter, r *http.Request) {
-	if _, tracing, why := s.Spool.RunState(s.Now()); !tracing {
+	st, tracing, why := s.runState(inEnglish)
+	if !tracing {
 		s.fail(w, r, &problem{status: http.StatusServiceUnavailable, code: codeNotTracing,
 			detail: why, hint: "start mtrq run; jobs are accepted meanwhile and traced then"})
+		return
+	}
+	if why := st.Unable(); why != "" {
+		s.fail(w, r, &problem{status: http.StatusServiceUnavailable, code: codeNotTracing,
+			detail: "mtrq run can send no probes: " + clean(why), hint: "mtrq check says what to mend; jobs are accepted meanwhile and traced then"})
 		return
 	}
 	s.send(w, r, http.StatusOK, textPlain, []byte("ok\n"))

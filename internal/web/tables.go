@@ -21,19 +21,25 @@ const textCSV = "text/csv; charset=utf-8"
 // it.
 func (s *site) dayText(r *http.Request, v archive.View, dv *archive.DayView) []byte {
 	entries := dv.Entries
-	if (v.Sort == "" || v.Sort == archive.SortTime) && !v.Ascending {
-		entries = slices.Clone(entries)
-		slices.Reverse(entries)
-	}
-	b := bytes.NewBuffer(s.textTable(entries))
+	b := bytes.NewBuffer(s.textTable(inOrder(entries, v)))
 	if len(entries) < dv.Matching {
 		fmt.Fprintf(b, "# %d of %d reports", len(entries), dv.Matching)
-		if next := olderURL(dv.Day, r.URL.Query(), v, dv); next != "" {
+		if next := olderURL(dayURL(dv.Day), r.URL.Query(), v, dv.Entries, dv.Matching); next != "" {
 			fmt.Fprintf(b, "; more: curl '%s%s'", plainURL(baseURL(r, s.PublicURL)), plainURL(next))
 		}
 		b.WriteByte('\n')
 	}
 	return b.Bytes()
+}
+
+// inOrder turns a list of the newest first round; others stay as they are.
+func inOrder(entries []archive.Entry, v archive.View) []archive.Entry {
+	if v.Sort != "" && v.Sort != archive.SortTime || v.Ascending {
+		return entries
+	}
+	entries = slices.Clone(entries)
+	slices.Reverse(entries)
+	return entries
 }
 
 // textTable is a list for a terminal, in the order given.

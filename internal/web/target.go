@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -21,8 +22,11 @@ const targetRows = 100
 type targetPage struct {
 	head
 	Target, Asked string
+	Who           who
+	Names         namesNote
 	Now           *nowView
 	NotWatched    string
+	OpenFault     string // why it is not known which incidents are open
 	Ranges        []rangeLink
 	Range         string
 	From, To      stamp
@@ -64,6 +68,7 @@ type nowView struct {
 // targetQuery is what is asked of a target's history.
 type targetQuery struct {
 	target   string // an address as it is written here, or a name
+	ending   string // of the path, that names the form: ".json"; empty: Accept does
 	form     format
 	span     span
 	from, to time.Time
@@ -80,7 +85,7 @@ func (s *site) target(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, p)
 		return
 	}
-	if to := s.elsewhere(tq.target, r); to != "" {
+	if to := s.elsewhere(tq, r); to != "" {
 		w.Header().Set("Cache-Control", "no-cache")
 		http.Redirect(w, r, to, http.StatusFound)
 		return
@@ -107,21 +112,31 @@ func (s *site) target(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	tv, err := view()
+	body, err := s.made(r, func() ([]byte, error) {
+		tv, err := view()
+		if err != nil {
+			return nil, err
+		}
+		return s.targetForm(r, tq, tv)
+	})
 	if err != nil {
 		s.fail(w, r, archiveProblem(err))
 		return
 	}
+	s.sendCached(w, r, listType(tq.form), cacheAsk, body)
+}
+
+// targetForm is a target's history in a form that is no page.
+func (s *site) targetForm(r *http.Request, tq targetQuery, tv *archive.TargetView) ([]byte, error) {
 	switch tq.form {
 	case formatJSON:
-		s.targetJSON(w, r, tq, tv)
+		return s.targetJSON(tq, tv)
 	case formatCSV:
-		s.sendCached(w, r, textCSV, cacheAsk, s.csvTable(tv.Entries))
+		return s.csvTable(tv.Entries), nil
 	case formatSVG:
-		s.sendCached(w, r, appSVG, cacheAsk, s.targetSVG(r, tq, tv))
-	default:
-		s.sendCached(w, r, textPlain, cacheAsk, s.targetText(r, tq, tv))
+		return s.targetSVG(r, tq, tv), nil
 	}
+	return s.targetText(r, tq, tv), nil
 }
 
 // targetSVG is the chart alone: an image, without links into this server.
@@ -139,10 +154,9 @@ func (s *site) targetSVG(r *http.Request, tq targetQuery, tv *archive.TargetView
 
 // targetQuery reads path and query.
 func (s *site) targetQuery(r *http.Request) (targetQuery, *problem) {
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return targetQuery{}, &problem{status: http.StatusBadRequest, code: codeParameter,
-			detail: "the query cannot be read: " + clean(err.Error()), hint: "encode values: curl -G --data-urlencode 'tag=circuit=GZ 2231'"}
+	q, p := listQuery(r)
+	if p != nil {
+		return targetQuery{}, p
 	}
 	tq := targetQuery{query: q}
 	name := r.PathValue("target")
@@ -150,12 +164,12 @@ func (s *site) targetQuery(r *http.Request) (targetQuery, *problem) {
 	if base, ok := strings.CutSuffix(name, ".csv"); ok {
 		tq.target, tq.form = base, formatCSV
 	}
-	tq.target, err = targetName(tq.target)
-	if err != nil {
+	tq.ending = strings.TrimPrefix(name, tq.target)
+	var err error
+	if tq.target, err = targetName(tq.target); err != nil {
 		return tq, &problem{status: http.StatusBadRequest, code: codeTarget, detail: err.Error(),
 			hint: "write an address or a name: /target/203.0.113.7, /target/2001:db8::7, /target/edge.example.net"}
 	}
-	var p *problem
 	if tq.span, p = spanOf(q.Get("range")); p != nil {
 		return tq, p
 	}
@@ -202,7 +216,8 @@ func targetName(s string) (string, error) {
 
 // elsewhere is where the history of a name lies: reports are filed under the
 // address that was traced. Empty: here.
-func (s *site) elsewhere(target string, r *http.Request) string {
+func (s *site) elsewhere(tq targetQuery, r *http.Request) string {
+	target := tq.target
 	if _, err := netip.ParseAddr(target); err == nil {
 		return ""
 	}
@@ -210,7 +225,7 @@ func (s *site) elsewhere(target string, r *http.Request) string {
 	if r.URL.RawQuery != "" {
 		query = "?" + r.URL.RawQuery
 	}
-	_, ending, _ := strings.Cut(r.PathValue("target"), target)
+	ending := tq.ending
 	if t, _ := s.watched(target); t != nil && t.Address.IsValid() {
 		return targetURL(t.Address.String()) + ending + query
 	}
@@ -237,6 +252,8 @@ func (s *site) targetPage(r *http.Request, tq targetQuery, tv *archive.TargetVie
 		p.Asked = clean(tv.Entries[0].Asked)
 	}
 	p.Now, p.NotWatched = s.nowOf(p.head, tq.target)
+	p.OpenFault = s.openFault()
+	p.Who, p.Names = s.whoIs(p.head, tq.target, tv.Total > 0 || p.Now != nil)
 	if p.Now != nil && p.Now.Old == "" {
 		p.Refresh = targetRefresh
 	}
@@ -252,9 +269,7 @@ func (s *site) targetPage(r *http.Request, tq targetQuery, tv *archive.TargetVie
 	p.Form = s.filterForm(p.head, tq.query)
 	p.Chips = chipsOf(p.head, base, tq.query)
 	p.Filtered, p.Clear = len(p.Chips) > 0, base+"?range="+tq.span.name
-	if n := len(tv.Entries); n > 0 && n == tq.view.Limit && tv.Matching > n {
-		p.Older = base + without(tq.query, "range", tq.span.name, "before", lastID(tv.Entries).String(), "offset", "")
-	}
+	p.Older = olderTarget(tq, tv)
 	if !tv.First.IsZero() {
 		first, last := s.stamp(tv.First), s.stamp(tv.Last)
 		p.First, p.Last = &first, &last
@@ -268,6 +283,18 @@ func (s *site) targetPage(r *http.Request, tq targetQuery, tv *archive.TargetVie
 	return p, nil
 }
 
+// olderTarget is where the list of a target's reports goes on, with a few
+// parameters set.
+func olderTarget(tq targetQuery, tv *archive.TargetView, set ...string) string {
+	q := url.Values{}
+	maps.Copy(q, tq.query)
+	q.Set("range", tq.span.name)
+	for i := 0; i+1 < len(set); i += 2 {
+		q.Set(set[i], set[i+1])
+	}
+	return olderURL(targetURL(tq.target), q, tq.view, tv.Entries, tv.Matching)
+}
+
 // targetRefresh is how often the page of a watched target asks again, s.
 const targetRefresh = 30
 
@@ -277,6 +304,8 @@ func (s *site) nowOf(h head, target string) (*nowView, string) {
 	switch {
 	case t == nil && fresh:
 		return nil, h.T("hist.unwatched")
+	case t == nil && s.watchFault() != nil:
+		return nil, h.T("watch.unreadable", faultText(s.watchFault()))
 	case t == nil:
 		return nil, h.T("hist.nobody")
 	}
@@ -320,9 +349,11 @@ func markOfState(st spool.TargetState) string {
 }
 
 // incidentsOf are those of a target in the time asked for, open ones first.
+// Where those cannot be read, openFault says so.
 func (s *site) incidentsOf(tq targetQuery, tv *archive.TargetView) []archive.IncidentEntry {
 	out := []archive.IncidentEntry{}
-	for _, e := range s.openIncidents() {
+	open, _ := s.openIncidents()
+	for _, e := range open {
 		if s.openOf(e.ID, tq.target) && e.Opened.Before(tq.to) &&
 			!slices.ContainsFunc(tv.Incidents, func(c archive.IncidentEntry) bool { return c.ID == e.ID }) {
 			out = append(out, e)

@@ -2,9 +2,14 @@ package web
 
 import (
 	"encoding/json"
+	"html"
+	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +115,8 @@ func TestTargetNames(t *testing.T) {
 		"/target/edge.example.net":              "/target/2001:db8::7",
 		"/target/EDGE.example.net.?range=10d":   "/target/2001:db8::7?range=10d",
 		"/target/edge.example.net.json":         "/target/2001:db8::7.json",
+		"/target/Edge.example.net..json":        "/target/2001:db8::7.json",
+		"/target/EDGE.example.NET.csv":          "/target/2001:db8::7.csv",
 		"/target/edge.example.net.csv?range=3h": "/target/2001:db8::7.csv?range=3h",
 	} {
 		a := n.get(path)
@@ -173,12 +180,16 @@ func TestBadges(t *testing.T) {
 	n.get("/badge/203.0.113.7/loss.svg").want(t, http.StatusOK, "no report")
 
 	n = newNode(t)
-	n.watches(time.Now(), watched("203.0.113.7", "203.0.113.7", spool.TargetLossy), watched("edge.example.net", "2001:db8::7", spool.TargetOK))
+	n.watches(time.Now(), watched("203.0.113.7", "203.0.113.7", spool.TargetLossy), watched("edge.example.net", "2001:db8::7", spool.TargetOK),
+		watched("203.0.113.20", "203.0.113.20", spool.TargetPaused), watched("203.0.113.21", "203.0.113.21", spool.TargetNew), watched("gone.example.net", "", spool.TargetUnresolved))
 	state := n.get("/badge/203.0.113.7.svg")
 	state.want(t, http.StatusOK, "lossy 3/300", "<svg xmlns")
 	n.get("/badge/edge.example.net.svg").want(t, http.StatusOK, "edge.example.net: ok 9.1 ms")
 	n.get("/badge/203.0.113.8.svg").want(t, http.StatusOK, "not watched")
-	n.get("/badge/203.0.113.8/loss.svg").want(t, http.StatusOK, "no incident")
+	n.get("/badge/edge.example.net/loss.svg").want(t, http.StatusOK, "no incident")
+	for _, nobodyLooks := range []string{"203.0.113.8", "203.0.113.20", "203.0.113.21", "gone.example.net"} {
+		n.get("/badge/"+nobodyLooks+"/loss.svg").want(t, http.StatusOK, "no report")
+	}
 	h := state.Header
 	if h.Get("Cross-Origin-Resource-Policy") != "cross-origin" || h.Get("Cache-Control") != "no-cache" || h.Get("Etag") == "" || h.Get("Content-Type") != "image/svg+xml" {
 		t.Errorf("headers %v", h)
@@ -210,4 +221,131 @@ func TestNodePage(t *testing.T) {
 	next.get("/node/hk1", asBrowser).want(t, http.StatusOK, "Tracing.", "12 of 200", "192.0.2.254", "3 of 1")
 	next.get("/node/hk1").want(t, http.StatusOK, "hk1: tracing", "12 of 200")
 	next.get("/node/hk1.json").want(t, http.StatusOK, `"tracing":true`)
+}
+
+// TestTargetGoesOn: what a list of a target's reports has left out is behind
+// its link, in every order and with the same filter.
+func TestTargetGoesOn(t *testing.T) {
+	n := newNode(t)
+	at := time.Now().Add(-time.Hour)
+	const reports = 5
+	for i := range reports {
+		n.archived(sample(newID(at.Add(time.Duration(i)*time.Minute)), at.Add(time.Duration(i)*time.Minute)))
+	}
+	link := regexp.MustCompile(`href="([^"]*)"[^>]*rel="next"|rel="next"[^>]*href="([^"]*)"`)
+	id := regexp.MustCompile(`"/\d+/\d+/\d+/([0-9A-Z]{26})"`)
+	for _, query := range []string{"", "&sort=time", "&dir=asc", "&sort=loss", "&sort=target&dir=asc", "&loss=1"} {
+		seen := map[string]bool{}
+		next := "/target/203.0.113.7?limit=2" + query
+		for pages := 0; next != ""; pages++ {
+			if pages > reports {
+				t.Fatalf("%q: it never ends", query)
+			}
+			a := n.get(next, asBrowser)
+			a.want(t, http.StatusOK)
+			for _, m := range id.FindAllStringSubmatch(a.body, -1) {
+				seen[m[1]] = true
+			}
+			next = ""
+			if m := link.FindStringSubmatch(a.body); m != nil {
+				next = html.UnescapeString(m[1] + m[2])
+			}
+		}
+		if len(seen) != reports {
+			t.Errorf("%q: %d reports, want %d", query, len(seen), reports)
+		}
+	}
+	curl := regexp.MustCompile(`# (.*): curl 'http://[^/]*([^']*)'`)
+	for query, says := range map[string]string{"": "3 older ones", "&dir=asc": "3 newer ones", "&sort=loss": "3 more", "&loss=1": "3 older ones"} {
+		a := n.get("/target/203.0.113.7?limit=2" + query)
+		m := curl.FindStringSubmatch(a.body)
+		if m == nil || m[1] != says {
+			t.Fatalf("%q: %v, want %s in\n%s", query, m, says, a.body)
+		}
+		rest := n.get(m[2])
+		rest.want(t, http.StatusOK)
+		if got := strings.Count(a.body+rest.body, " of 33, "); got != reports {
+			t.Errorf("%q: %d reports in both, want %d:\n%s%s", query, got, reports, a.body, rest.body)
+		}
+		if !strings.Contains(m[2], strings.TrimPrefix(query, "&")) {
+			t.Errorf("%q is dropped: %s", query, m[2])
+		}
+	}
+	times := regexp.MustCompile(`(?m)^20\d\d-\S+`)
+	if got := times.FindAllString(n.get("/target/203.0.113.7?dir=asc").body, -1); !slices.IsSorted(got) || len(got) != reports {
+		t.Errorf("dir=asc: %v", got)
+	}
+}
+
+// deafSpool cannot read what run says of now.
+type deafSpool struct{ Spool }
+
+func (deafSpool) ListState(string) ([]string, error)     { return nil, fs.ErrPermission }
+func (deafSpool) WatchState() (*spool.WatchState, error) { return nil, fs.ErrPermission }
+
+// TestStateThatCannotBeRead: what cannot be read is said to be that, and is
+// not shown as none; the log has it once.
+func TestStateThatCannotBeRead(t *testing.T) {
+	var log strings.Builder
+	n := newNode(t, func(s *Server) {
+		s.Spool = deafSpool{s.Spool}
+		s.Log = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	n.archived(sample(newID(noon), noon))
+	n.tracing()
+	const open, targets = "hich incidents are open cannot be read: permission denied", "ow the watched targets are cannot be read: permission denied"
+	for _, look := range []struct {
+		path, accept string
+		says, not    string
+	}{
+		{"/", asBrowser, open, "None."}, {"/", asBrowser, targets, ""},
+		{"/", "", open, "no incident"}, {"/", asProgram, `"open":null,"open_fault":"permission denied"`, ""},
+		{"/node/hk1", asBrowser, open, ""}, {"/node/hk1", asBrowser, targets, "No targets are watched"}, {"/node/hk1", "", open, ""},
+		{"/2026/11/23/", asBrowser, open, ""},
+		{"/target/203.0.113.7", asBrowser, open, ""}, {"/target/203.0.113.7", asBrowser, targets, "Nobody is watching"},
+		{"/target/203.0.113.7", "", targets, "nobody watches"}, {"/target/203.0.113.7.json", "", `"open_fault":"permission denied"`, ""},
+	} {
+		var header []string
+		if look.accept != "" {
+			header = []string{look.accept}
+		}
+		a := n.get(look.path, header...)
+		a.want(t, http.StatusOK, look.says)
+		if look.not != "" && strings.Contains(a.body, look.not) {
+			t.Errorf("%s %s: says %q", look.path, look.accept, look.not)
+		}
+	}
+	for _, path := range []string{"/incidents", "/incidents?state=open", "/incidents.csv", "/incidents.atom", "/api/v1/incidents", "/api/v1/targets"} {
+		n.get(path).want(t, http.StatusServiceUnavailable, codeUnavailable)
+	}
+	n.get("/incidents?state=closed").want(t, http.StatusOK, "no incident")
+	if k := strings.Count(log.String(), "open incidents cannot be read"); k != 1 {
+		t.Errorf("the log has it %d times, want once:\n%s", k, log.String())
+	}
+}
+
+// TestOneAgeOfTheWatchdog: all that tells of it agree on whether it lives.
+func TestOneAgeOfTheWatchdog(t *testing.T) {
+	for _, c := range []struct {
+		age   time.Duration
+		lives bool
+	}{{7 * time.Second, true}, {12 * time.Second, false}} {
+		n := newNode(t)
+		n.watches(time.Now().Add(-c.age), watched("203.0.113.7", "203.0.113.7", spool.TargetOK))
+		if got := strings.Contains(n.get("/api/v1/targets").body, `"watching":true`); got != c.lives {
+			t.Errorf("%s: the API says %t", c.age, got)
+		}
+		if got := !strings.Contains(n.get("/target/203.0.113.7", asBrowser).body, "Nobody is watching"); got != c.lives {
+			t.Errorf("%s: the page says %t", c.age, got)
+		}
+		if got := !strings.Contains(n.get("/", asBrowser).body, "Nobody is watching"); got != c.lives {
+			t.Errorf("%s: the first page says %t", c.age, got)
+		}
+		if got := strings.Contains(n.get("/metrics").body, "mtrq_watch_up 1\n"); got != c.lives {
+			t.Errorf("%s: metrics say %t", c.age, got)
+		}
+	}
+	n := newNode(t)
+	n.watching(func(st *spool.WatchState) { st.Schema = 2 })
+	n.get("/api/v1/targets").want(t, http.StatusServiceUnavailable, codeNewer)
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"net/http"
 	"time"
 
 	"github.com/mtrq/mtrq/internal/archive"
@@ -20,6 +19,7 @@ type targetView struct {
 	Now       *spool.WatchTarget      `json:"now,omitempty"` // absent: not watched, or nobody watches
 	Buckets   []bucketJSON            `json:"buckets"`       // in order of time; stretches that nobody measured are left out
 	Incidents []archive.IncidentEntry `json:"incidents"`
+	OpenFault string                  `json:"open_fault,omitempty"` // why it is not known which incidents are open
 	Reports   []archive.Entry         `json:"reports"`
 }
 
@@ -36,9 +36,9 @@ type bucketJSON struct {
 	Max     *float64  `json:"rtt_max_ms,omitempty"`
 }
 
-func (s *site) targetJSON(w http.ResponseWriter, r *http.Request, tq targetQuery, tv *archive.TargetView) {
+func (s *site) targetJSON(tq targetQuery, tv *archive.TargetView) ([]byte, error) {
 	out := targetView{Target: tq.target, From: tq.from, To: tq.to, Total: tv.Total, Matching: tv.Matching, Buckets: []bucketJSON{},
-		Incidents: s.incidentsOf(tq, tv), Reports: tv.Entries}
+		Incidents: s.incidentsOf(tq, tv), OpenFault: s.openFault(), Reports: tv.Entries}
 	if out.Reports == nil {
 		out.Reports = []archive.Entry{} // an empty list, not null
 	}
@@ -58,11 +58,7 @@ func (s *site) targetJSON(w http.ResponseWriter, r *http.Request, tq targetQuery
 		out.Buckets = append(out.Buckets, j)
 	}
 	body, err := json.Marshal(out)
-	if err != nil {
-		s.fail(w, r, archiveProblem(err))
-		return
-	}
-	s.sendCached(w, r, appJSON, cacheAsk, append(body, '\n'))
+	return append(body, '\n'), err
 }
 
 func millisOf(d *time.Duration) *float64 {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -36,6 +36,8 @@ func (s *site) targetText(r *http.Request, tq targetQuery, tv *archive.TargetVie
 		fmt.Fprintf(&b, "now: %s since %s, %s%s\n", clean(string(t.State)), t.Since.In(loc).Format(longTime), lost, old)
 	case fresh:
 		b.WriteString("now: not watched\n")
+	case s.watchFault() != nil:
+		b.WriteString("now: not known; " + watchFaultText(faultText(s.watchFault())))
 	default:
 		b.WriteString("now: not known, nobody watches\n")
 	}
@@ -54,14 +56,28 @@ func (s *site) targetText(r *http.Request, tq targetQuery, tv *archive.TargetVie
 	}
 	b.WriteByte('\n')
 	if len(tv.Entries) > 0 {
-		entries := slices.Clone(tv.Entries)
-		slices.Reverse(entries)
-		b.Write(s.textTable(entries))
-		if n := tv.Matching - len(entries); n > 0 {
-			fmt.Fprintf(&b, "# %d older ones: curl '%s%s?limit=%d&range=%s'\n", n, plainURL(baseURL(r, s.PublicURL)), plainURL(targetURL(tq.target)), maxLimit, tq.span.name)
+		b.Write(s.textTable(inOrder(tv.Entries, tq.view)))
+		if next := olderTarget(tq, tv, "limit", strconv.Itoa(maxLimit)); next != "" {
+			fmt.Fprintf(&b, "# %s: curl '%s%s'\n", restText(tq.view, tv), plainURL(baseURL(r, s.PublicURL)), plainURL(next))
 		}
 	}
 	return b.Bytes()
+}
+
+// restText is what a list has left out.
+func restText(v archive.View, tv *archive.TargetView) string {
+	which := "more"
+	switch {
+	case v.Sort != "" && v.Sort != archive.SortTime:
+	case v.Ascending:
+		which = "newer ones"
+	default:
+		which = "older ones"
+	}
+	if !v.Before.IsZero() {
+		return which // a cursor does not say how many came before
+	}
+	return strconv.Itoa(tv.Matching-v.Offset-len(tv.Entries)) + " " + which
 }
 
 // incidentsOfYear lists the incidents of a target, of 360 days: whoever asks
@@ -75,6 +91,9 @@ func (s *site) incidentsOfYear(b *bytes.Buffer, tq targetQuery) {
 	year360 := tq
 	year360.to = s.Now().Add(time.Hour) // open ones, too
 	incidents := s.incidentsOf(year360, year)
+	if fault := s.openFault(); fault != "" {
+		b.WriteString("\n" + openFaultText(fault))
+	}
 	if len(incidents) == 0 {
 		b.WriteString("\nIncidents: none in 360 days\n")
 		return

@@ -22,6 +22,7 @@ const (
 	minToken      = 16
 	maxToken      = 256
 	lookEvery     = time.Second // for a changed file
+	tellEvery     = time.Minute // that the file cannot be looked at
 )
 
 // Tokens are the secrets of a file, one a line:
@@ -30,7 +31,8 @@ const (
 //	6f1c0a2be5d84f73a9b1c2d3e4f50617
 //
 // Only their hashes are kept. A file that has changed is read again; one
-// that then cannot be read leaves the tokens as they were.
+// that then cannot be read leaves the tokens as they were, and one that reads
+// well and has none leaves none: nobody has a valid token then.
 type Tokens struct {
 	path string
 
@@ -38,6 +40,7 @@ type Tokens struct {
 	hashes [][sha256.Size]byte
 	stamp  string    // of the file that was looked at last
 	looked time.Time // when
+	told   time.Time // when it last could not be looked at, and that was told
 	open   bool      // others on this machine may read the file
 }
 
@@ -79,7 +82,8 @@ func (t *Tokens) Exposed() bool {
 }
 
 // Changed reports, at most once a second, whether the file is another
-// than the one that was read last.
+// than the one that was read last, and once a minute that it is gone: reading
+// it again says why.
 func (t *Tokens) Changed() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -89,7 +93,15 @@ func (t *Tokens) Changed() bool {
 	}
 	t.looked = now
 	stamp, err := stampOf(t.path)
-	return err == nil && stamp != t.stamp
+	if err != nil {
+		tell := now.Sub(t.told) >= tellEvery
+		if tell {
+			t.told = now
+		}
+		return tell
+	}
+	t.told = time.Time{}
+	return stamp != t.stamp
 }
 
 // Has reports whether a secret is one of the tokens. It takes equally
@@ -136,9 +148,6 @@ func readTokens(path string) (hashes [][sha256.Size]byte, open bool, err error) 
 			return nil, false, fmt.Errorf("%s:%d: %w", path, n, err) // never with the token itself
 		}
 		hashes = append(hashes, sha256.Sum256([]byte(line)))
-	}
-	if len(hashes) == 0 {
-		return nil, false, fmt.Errorf("%s holds no token: write one a line, such as openssl rand -hex 24 makes", path)
 	}
 	return hashes, st.Mode().Perm()&0o004 != 0, nil
 }

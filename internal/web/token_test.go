@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -47,8 +48,6 @@ func TestOpenTokens(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct{ text, says string }{
-		"empty":     {"", "holds no token"},
-		"comments":  {"# " + aToken, "holds no token"},
 		"short":     {aToken + "\nsecret\n", ":2: a token has 16 to 256 characters, this one has 6"},
 		"long":      {strings.Repeat("x", 257), ":1: a token has"},
 		"space":     {aToken + " Zabbix", ":1: a token has no spaces"},
@@ -69,9 +68,11 @@ func TestOpenTokens(t *testing.T) {
 }
 
 // TestTokensChange: a file that is written or replaced is read again
-// without a signal; a broken one leaves the tokens as they were.
+// without a signal; a broken one leaves the tokens as they were, so does one
+// that is gone, and one without a token takes all away.
 func TestTokensChange(t *testing.T) {
-	n := newNode(t)
+	var log strings.Builder
+	n := newNode(t, func(s *Server) { s.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	path := tokensFile(t, aToken+"\n")
 	tk, err := OpenTokens(path)
 	if err != nil {
@@ -99,6 +100,23 @@ func TestTokensChange(t *testing.T) {
 	later()
 	ask(anotherToken).want(t, 202)
 	ask(aToken).want(t, 401, codeToken)
+	if err := os.Remove(path); err != nil { // a slip, or a file that is being replaced
+		t.Fatal(err)
+	}
+	for range 3 {
+		later()
+		ask(anotherToken).want(t, 202)
+	}
+	if k := strings.Count(log.String(), "no such file"); k != 1 {
+		t.Errorf("the log has %d times that the file is gone, want once a minute:\n%s", k, log.String())
+	}
+	for _, none := range []string{"", "# taken away\n"} {
+		if err := os.WriteFile(path, []byte(none), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		later()
+		ask(anotherToken).want(t, 401, codeToken)
+	}
 }
 
 // TestTokensEnqueue: who is not in allow_from may with a token, however

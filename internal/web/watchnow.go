@@ -1,11 +1,15 @@
 package web
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/mtrq/mtrq/report"
 	"github.com/mtrq/mtrq/spool"
 )
 
@@ -17,6 +21,12 @@ const watchKept = time.Second
 // watchdog writes it every 5 s at the latest.
 const watchFresh = 10 * time.Second
 
+// isWatching says that the watchdog that wrote this is at work.
+func isWatching(st *spool.WatchState, now time.Time) bool {
+	age := now.Sub(st.At)
+	return age < watchFresh && age > -watchFresh
+}
+
 // watchNow is targets.json as read last, with its targets by address and by
 // name.
 type watchNow struct {
@@ -24,6 +34,7 @@ type watchNow struct {
 	at    time.Time
 	state *spool.WatchState
 	index map[string]int
+	fault error // why it cannot be read; nil also where no watchdog has written one
 }
 
 // watched finds a target that is watched, by its address or by the name in
@@ -34,8 +45,7 @@ func (s *site) watched(target string) (t *spool.WatchTarget, fresh bool) {
 	if st == nil {
 		return nil, false
 	}
-	age := s.Now().Sub(st.At)
-	fresh = age < watchFresh && age > -watchFresh
+	fresh = isWatching(st, s.Now())
 	i, ok := index[watchKey(target)]
 	if !ok {
 		return nil, fresh
@@ -43,8 +53,8 @@ func (s *site) watched(target string) (t *spool.WatchTarget, fresh bool) {
 	return &st.Targets[i], fresh
 }
 
-// watchState is what the watchdog said last; nil: nothing that can be read.
-// It is shared: nobody may change it.
+// watchState is what the watchdog said last; nil: nothing that can be read,
+// of which watchFault says why. It is shared: nobody may change it.
 func (s *site) watchState() (*spool.WatchState, map[string]int) {
 	n := &s.watching
 	n.mu.Lock()
@@ -55,8 +65,16 @@ func (s *site) watchState() (*spool.WatchState, map[string]int) {
 	}
 	n.at, n.state, n.index = now, nil, nil
 	st, err := s.Spool.WatchState()
-	if err != nil || st.Schema > 1 {
-		return nil, nil // no watchdog, or a newer one; readyz says who traces
+	if err == nil && st.Schema > 1 {
+		err = fmt.Errorf("read %s: %w", spool.WatchStateFile, report.ErrNewerSchema)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		n.fault = nil
+		return nil, nil // no watchdog; readyz says who traces
+	}
+	s.sayFault(&n.fault, err, "how the targets are cannot be read")
+	if err != nil {
+		return nil, nil
 	}
 	index := make(map[string]int, 2*len(st.Targets))
 	for i := len(st.Targets) - 1; i >= 0; i-- { // the first of two of a name wins
@@ -68,6 +86,24 @@ func (s *site) watchState() (*spool.WatchState, map[string]int) {
 	}
 	n.state, n.index = st, index
 	return st, index
+}
+
+// watchFault is why the watchdog's word cannot be read; nil: it can, or there
+// is none.
+func (s *site) watchFault() error {
+	s.watchState()
+	s.watching.mu.Lock()
+	defer s.watching.mu.Unlock()
+	return s.watching.fault
+}
+
+// sayFault remembers why something cannot be read, and tells the log when
+// that is new: pages look each second.
+func (s *site) sayFault(old *error, now error, what string) {
+	if now != nil && (*old == nil || (*old).Error() != now.Error()) {
+		s.Log.Error(what, "err", now)
+	}
+	*old = now
 }
 
 // watchKey is a target as it is looked for.
