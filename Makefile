@@ -10,6 +10,10 @@ GO         ?= go
 # Tests of one package only: make test PACKAGES=./spool/ TESTFLAGS='-run TestClaim'
 PACKAGES   ?= ./...
 TESTFLAGS  ?=
+export TESTFLAGS
+
+# A program with the race detector sleeps for a second when it ends; the tests start some hundreds.
+export GORACE := atexit_sleep_ms=0
 
 # The version is what the go command finds in git (tag or commit); a checkout that git refuses to read, such as
 # another user's under sudo, is built without one instead of not at all.
@@ -39,7 +43,7 @@ lint: ## format, vet, staticcheck, shellcheck, licences
 test: setup ## all checks and all tests, with the race detector
 	@mkdir -p bin
 	@tools/check.sh || { echo; echo 'make test: FAILED (checks above)'; exit 1; }
-	@$(GO) test -race -count=1 -timeout=10m -v $(TESTFLAGS) $(PACKAGES) | tee bin/test.log | awk -f tools/test-summary.awk || \
+	@tools/test.sh $(PACKAGES) | tee bin/test.log | awk -f tools/test-summary.awk || \
 		{ echo; echo 'make test: FAILED (all output: bin/test.log)'; exit 1; }
 	@echo 'make test: ok'
 
@@ -51,7 +55,7 @@ bench: ## measure: needs a quiet machine
 
 torture: setup ## long campaigns (TestTorture...), up to two hours
 	@mkdir -p bin
-	@$(GO) test -race -count=1 -timeout=2h -tags torture -run '^TestTorture' -v $(TESTFLAGS) $(PACKAGES) | tee bin/torture.log | awk -f tools/test-summary.awk
+	@$(GO) test -race -count=1 -timeout=2h -parallel 6 -tags torture -run '^TestTorture' -v $(TESTFLAGS) $(PACKAGES) | tee bin/torture.log | awk -f tools/test-summary.awk
 
 install: build ## install to DESTDIR, PREFIX (/usr/local): binary, units, config
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' tools/install.sh install

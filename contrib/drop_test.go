@@ -149,6 +149,56 @@ func TestDropIsSeenWhole(t *testing.T) {
 	}
 }
 
+// TestDropTellsOfADisk: what was not synced is not said to be dropped, and what was not synced before it became
+// visible is not visible. A sync of old, which takes no names, is told by its help.
+func TestDropTellsOfADisk(t *testing.T) {
+	const sync = `#!/bin/sh
+[ "$1" != --help ] || { echo "$SYNC_USAGE"; exit; }
+echo "$#" >>"$SYNC_CALLS"
+[ "$SYNC_USAGE" != 'Usage: sync' ] || [ $# -eq 0 ] || exit 2
+[ "$(wc -l <"$SYNC_CALLS")" -ne "$SYNC_FAILS" ] || { echo "sync: $1: Input/output error" >&2; exit 1; }
+`
+	for _, tc := range []struct {
+		name, usage, fails, calls string
+		code, left                int
+	}{
+		{"a good disk", "Usage: sync [OPTION] [FILE]...", "9", "1\n1\n", 0, 1},
+		{"the file fails", "Usage: sync [OPTION] [FILE]...", "1", "1\n", 74, 0},
+		{"the directory fails", "Usage: sync [-df] [FILE]...", "2", "1\n1\n", 74, 1},
+		{"a sync of old", "Usage: sync", "9", "0\n0\n", 0, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			bin, dir := t.TempDir(), t.TempDir()
+			calls := filepath.Join(bin, "calls")
+			if err := os.WriteFile(filepath.Join(bin, "sync"), []byte(sync), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			cmd := drop(t, shells["dash"], "-d", dir, "203.0.113.7")
+			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "SYNC_USAGE="+tc.usage, "SYNC_FAILS="+tc.fails, "SYNC_CALLS="+calls)
+			r := run(t, cmd)
+			if said := strings.Contains(r.stderr, "durable (see dmesg)"); r.code != tc.code || said != (tc.code != 0) || (r.stdout == "") != (tc.code != 0) {
+				t.Errorf("exit code %d, stdout %q, stderr %q; want %d", r.code, r.stdout, r.stderr, tc.code)
+			}
+			if names := entries(t, dir); len(names) != tc.left {
+				t.Errorf("left in drop/: %q, want %d", names, tc.left)
+			}
+			if got, err := os.ReadFile(calls); err != nil || string(got) != tc.calls {
+				t.Errorf("sync was called with so many names: %q, %v; want %q", got, err, tc.calls)
+			}
+		})
+	}
+}
+
+// TestDropOnAFullDisk: what could not be written is not left there, and not said to be.
+func TestDropOnAFullDisk(t *testing.T) {
+	need(t, "dash")
+	dir := t.TempDir()
+	r := run(t, command(t, "dash", "-c", `ulimit -f 0; trap "" XFSZ; exec dash "$@"`, "dash", "contrib/drop/mtrq-drop.sh", "-d", dir, "203.0.113.7"))
+	if left := entries(t, dir); r.code != 73 || r.stdout != "" || len(left) != 0 {
+		t.Errorf("exit code %d, stdout %q, stderr %q, drop/ holds %q; want 73 and nothing", r.code, r.stdout, r.stderr, left)
+	}
+}
+
 // TestDropIntoSpool drops into a directory with the real owner and mode, as a member of its group and as a stranger.
 func TestDropIntoSpool(t *testing.T) {
 	needRoot(t)

@@ -44,6 +44,8 @@ func TestInstall(t *testing.T) {
 		"opt/x/lib/systemd/system/mtrq-run.service":   0o644,
 		"opt/x/lib/systemd/system/mtrq-serve.service": 0o644,
 		"opt/x/lib/systemd/system/mtrq-serve.socket":  0o644,
+		"opt/x/lib/systemd/system/mtrq-prune.service": 0o644,
+		"opt/x/lib/systemd/system/mtrq-prune.timer":   0o644,
 		"opt/x/lib/sysusers.d/mtrq.conf":              0o644,
 		"opt/x/lib/tmpfiles.d/mtrq.conf":              0o644,
 		"opt/x/lib/sysctl.d/60-mtrq.conf":             0o644,
@@ -102,10 +104,12 @@ func TestUnits(t *testing.T) {
 	// The units name the binary where this installation has it, so that systemd finds it without a root of its own.
 	prefix := filepath.Join(open(t), "usr")
 	install(t, "", prefix)
-	if r := run(t, command(t, "systemd-analyze", "verify", "--man=no", "--generators=no", "--recursive-errors=no", filepath.Join(prefix, "lib/systemd/system/mtrq-serve.socket"))); r.code != 0 || r.stdout+r.stderr != "" {
-		t.Errorf("systemd-analyze verify of the socket: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	for _, unit := range []string{"mtrq-serve.socket", "mtrq-prune.timer"} {
+		if r := run(t, command(t, "systemd-analyze", "verify", "--man=no", "--generators=no", "--recursive-errors=no", filepath.Join(prefix, "lib/systemd/system", unit))); r.code != 0 || r.stdout+r.stderr != "" {
+			t.Errorf("systemd-analyze verify of %s: exit code %d\n%s%s", unit, r.code, r.stdout, r.stderr)
+		}
 	}
-	for name, bound := range map[string]int{"mtrq-run": 20, "mtrq-serve": 14} {
+	for name, bound := range map[string]int{"mtrq-run": 21, "mtrq-serve": 14, "mtrq-prune": 10} {
 		t.Run(name, func(t *testing.T) {
 			unit := filepath.Join(prefix, "lib/systemd/system", name+".service")
 			r := run(t, command(t, "systemd-analyze", "verify", "--man=no", "--generators=no", "--recursive-errors=no", unit))

@@ -153,7 +153,7 @@ func TestSummary(t *testing.T) {
 		"PASS", "ok  \texample/a\t0.01s",
 		"?   \texample/none\t[no test files]",
 		"=== RUN   TestC", "    c_test.go:4: noise", "--- PASS: TestC (0.00s)",
-		"=== RUN   TestD", "=== RUN   TestD/case_one", "    c_test.go:7: got 1, want 2", "=== RUN   TestD/case_two",
+		"=== RUN   TestD", "=== RUN   TestD/case_one", "    c_test.go:7: got 1, want 2", "=== RUN   TestD/case_two", "    c_test.go:8: noise of a case that passes",
 		"--- FAIL: TestD (0.00s)", "    --- FAIL: TestD/case_one (0.00s)", "    --- PASS: TestD/case_two (0.00s)",
 		"FAIL", "FAIL\texample/c\t0.02s",
 		"=== RUN   TestE", "panic: boom", "goroutine 7 [running]:", "FAIL\texample/e\t0.02s",

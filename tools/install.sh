@@ -28,6 +28,8 @@ install)
 	put 0644 contrib/systemd/mtrq-run.service "$root/lib/systemd/system/mtrq-run.service"
 	put 0644 contrib/systemd/mtrq-serve.service "$root/lib/systemd/system/mtrq-serve.service"
 	put 0644 contrib/systemd/mtrq-serve.socket "$root/lib/systemd/system/mtrq-serve.socket"
+	put 0644 contrib/systemd/mtrq-prune.service "$root/lib/systemd/system/mtrq-prune.service"
+	put 0644 contrib/systemd/mtrq-prune.timer "$root/lib/systemd/system/mtrq-prune.timer"
 	put 0644 contrib/systemd/sysusers.conf "$root/lib/sysusers.d/mtrq.conf"
 	put 0644 contrib/systemd/tmpfiles.conf "$root/lib/tmpfiles.d/mtrq.conf"
 	put 0644 contrib/systemd/sysctl.conf "$root/lib/sysctl.d/60-mtrq.conf"
@@ -48,14 +50,14 @@ mtrq is in $PREFIX/bin, its configuration in $SYSCONFDIR/mtrq/config.toml. Next,
     systemd-sysusers && systemd-tmpfiles --create $PREFIX/lib/tmpfiles.d/mtrq.conf
     sysctl -p $PREFIX/lib/sysctl.d/60-mtrq.conf
     systemctl daemon-reload
-    systemctl enable --now mtrq-run mtrq-serve
+    systemctl enable --now mtrq-run mtrq-serve mtrq-prune.timer
     mtrq check
 EOF
 	fi
 	;;
 uninstall)
 	for file in bin/mtrq bin/mtrq-drop lib/systemd/system/mtrq-run.service lib/systemd/system/mtrq-serve.service \
-		lib/systemd/system/mtrq-serve.socket \
+		lib/systemd/system/mtrq-serve.socket lib/systemd/system/mtrq-prune.service lib/systemd/system/mtrq-prune.timer \
 		lib/sysusers.d/mtrq.conf lib/tmpfiles.d/mtrq.conf lib/sysctl.d/60-mtrq.conf \
 		share/doc/mtrq/LICENSE share/doc/mtrq/config.example.toml; do
 		rm -f "$root/$file"

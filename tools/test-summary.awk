@@ -1,5 +1,5 @@
 # Reads the standard output of `go test -v ./...` (build errors are on the other one); prints a line for each
-# package, the whole output of each test that did not pass, and at the end how many tests ran and which were
+# package, the output of each test and subtest that did not pass, and at the end how many tests ran and which were
 # skipped for what reason. The verdict is go's exit code, not ours.
 #
 # -v, because without it a skip leaves no trace at all, and a suite that quietly skips everything looks green.
@@ -8,7 +8,7 @@ function root(name) { sub(/\/.*/, "", name); return name }
 
 # Everything between two lines that name a test belongs to the first of them.
 /^=== (RUN|CONT|NAME|PAUSE) / { current = $3; next }
-/^ *--- PASS: / { if ($0 ~ /^---/) { passed++; done[$3] = 1 }; next }
+/^ *--- PASS: / { if ($0 ~ /^---/) passed++; done[$3] = 1; next }
 /^ *--- SKIP: / {
 	skipped++
 	if ($0 ~ /^---/) done[$3] = 1
@@ -20,7 +20,7 @@ function root(name) { sub(/\/.*/, "", name); return name }
 /^(ok  |FAIL|\?   |)\t/ {
 	if ($1 == "FAIL") {
 		failed_packages++
-		for (i = 1; i <= n; i++) if (!(root(owner[i]) in done)) print line[i]
+		for (i = 1; i <= n; i++) if (!(root(owner[i]) in done) && !(owner[i] in done)) print line[i]
 		print
 	} else if ($1 == "ok") {
 		packages++
@@ -32,7 +32,7 @@ function root(name) { sub(/\/.*/, "", name); return name }
 	next
 }
 /^(PASS|FAIL)$/ { next }
-/^ *--- FAIL: / { if ($0 ~ /^---/) failed++ }
+/^ *--- FAIL: / { if ($0 ~ /^---/) failed++; current = $3 }
 {
 	n++
 	line[n] = $0

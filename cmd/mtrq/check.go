@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -24,8 +26,9 @@ func checkCommand() *cli.Command {
 		Name:  "check",
 		Usage: "say whether this machine can trace, and what to do where it cannot",
 		Description: `Tries what a node needs: configuration, mtr-packet and its rights (one probe to
-loopback), directories, disk, clock, watchers, and what the watchdog needs.
-Sends nothing beyond loopback.
+loopback), directories, disks, clock, watchers, what the watchdog needs; and says
+whether mtrq run and mtrq serve run now, and what a node that runs says is wrong.
+Sends nothing beyond loopback: URLs and names are left to mtrq run.
 Exit code 1 when something must be mended.`,
 		Action: func(c *cli.Context) error {
 			cfg, err := load(c)
@@ -75,15 +78,15 @@ func findings(ctx context.Context, cfg *config.Config) []finding {
 	}
 	out := []finding{{what: "config", text: from}}
 	out = append(out, checkProbing(ctx, cfg)...)
-	out = append(out, checkSpool(cfg), checkArchive(cfg), checkClock(), checkWatcher())
-	out = append(out, checkPingSockets(cfg), checkWatch(cfg), checkGateway(cfg))
+	out = append(out, checkSpool(cfg), checkArchive(cfg))
+	out = append(out, checkNode(cfg)...)
+	out = append(out, checkClock(), checkWatcher())
+	out = append(out, checkPingSockets(cfg), checkWatch(ctx, cfg), checkGateway(cfg))
+	out = append(out, checkHooks(cfg)...)
 	out = append(out, checkServe(cfg)...)
 	out = append(out, checkNames(cfg)...)
 	out = append(out, checkBridges(cfg)...)
-	if len(cfg.Nodes) == 0 {
-		out = append(out, finding{what: "peers", text: "none configured"})
-	}
-	return out
+	return append(out, checkNotYet(cfg)...)
 }
 
 // checkProbing starts mtr-packet as a node does and pings loopback.
@@ -119,7 +122,8 @@ func checkProbing(ctx context.Context, cfg *config.Config) []finding {
 		f.err, f.do = got.Err, "run as root, or give the service AmbientCapabilities=CAP_NET_RAW, or setcap cap_net_raw+ep on mtr-packet"
 		return []finding{f}
 	case got.Err != nil:
-		f.err = got.Err
+		f.err = fmt.Errorf("%s: %w", programPath(cfg), got.Err)
+		f.do = "run it by hand: it should wait for input. Install mtr anew, or name another in [run] mtr_packet"
 		return []finding{f}
 	}
 	ping := finding{what: "probing", text: fmt.Sprintf("loopback answers in %s", got.RTT)}
@@ -127,6 +131,15 @@ func checkProbing(ctx context.Context, cfg *config.Config) []finding {
 		ping.err, ping.do = errors.New("a probe to loopback was not answered"), "is lo up, and does a packet filter drop ICMP on it?"
 	}
 	return []finding{f, ping}
+}
+
+// programPath is the mtr-packet that a node starts.
+func programPath(cfg *config.Config) string {
+	name := cmp.Or(cfg.Run.MTRPacket, "mtr-packet")
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	return name
 }
 
 func checkSpool(cfg *config.Config) finding {
@@ -158,8 +171,17 @@ func checkSpool(cfg *config.Config) finding {
 	}
 	if st, tracing, why := sp.RunState(time.Now()); tracing {
 		f.text += fmt.Sprintf(", traced by process %d", st.PID)
+		for _, h := range st.Health {
+			if !h.OK && (h.What == "claim" || h.What == "drop") {
+				f.err = errors.Join(f.err, fmt.Errorf("%s: process %d cannot take all jobs: %s", cfg.Spool.Dir, st.PID, printable(h.Hint)))
+				f.do = "see its log; what waits is kept, and taken once that is mended"
+			}
+		}
 	} else {
-		f.text += "; nobody is tracing: " + why
+		f.warn, f.text = true, f.text+"; nobody is tracing: "+why
+		if f.do == "" {
+			f.do = "start mtrq run: what is enqueued waits until then"
+		}
 	}
 	return f
 }
@@ -211,6 +233,12 @@ func checkArchive(cfg *config.Config) finding {
 		f.text += ", made by the first mtrq run"
 	case err != nil:
 		f.warn, f.text = true, cfg.Archive.Dir+": you may only read it"
+	}
+	switch full, soon := archiveRoom(cfg, cfg.Archive.Dir); {
+	case full != "":
+		f.err, f.do = fmt.Errorf("%s: %s", cfg.Archive.Dir, full), "free space: mtrq prune removes old reports, or compresses them"
+	case soon != "":
+		f.warn, f.text = true, f.text+": "+soon
 	}
 	return f
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -45,6 +46,10 @@ func checkListen(cfg *config.Config) finding {
 		}
 		public = public || isPublic(l)
 	}
+	if silent := silentListeners(v.Listen); len(silent) > 0 {
+		f.warn, f.text = true, "nobody listens on "+strings.Join(silent, ", ")+" now"+strings.TrimPrefix(f.text, "listens on "+strings.Join(v.Listen, ", "))
+		f.do = cmp.Or(f.do, "start mtrq serve (or mtrq up)")
+	}
 	if public && len(v.ReadFrom) == 0 && v.ReadTokens == "" {
 		f.warn = true
 		f.text += "; whoever can connect may read"
@@ -74,6 +79,9 @@ func checkTokens(key, path string) finding {
 	f.text = fmt.Sprintf("%s in %s", plural(t.Len(), "token"), path)
 	if t.Exposed() {
 		f.warn, f.do = true, "every user of this machine may read it: chmod o-r "+path
+	}
+	if t.Len() == 0 {
+		f.warn, f.do = true, "nobody has a valid token: write one a line into it, such as openssl rand -hex 24 makes"
 	}
 	return f
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -68,7 +69,7 @@ func noFamily(err error) bool { return errors.Is(err, unix.EAFNOSUPPORT) }
 
 // checkWatch counts what [watch] itself names. That max_pps is enough for
 // those was checked with the file; what lists will bring is unknown here.
-func checkWatch(cfg *config.Config) finding {
+func checkWatch(ctx context.Context, cfg *config.Config) finding {
 	w := cfg.Watch
 	f := finding{what: "watch"}
 	if !watches(cfg) {
@@ -99,6 +100,9 @@ func checkWatch(cfg *config.Config) finding {
 	f.text += fmt.Sprintf("; room for %d more from %s", left, strings.Join(lists, " and "))
 	if left == 0 {
 		f.warn, f.do = true, "raise [watch] max_pps, or lengthen interval"
+	}
+	if faults := listFaults(ctx, cfg); len(faults) > 0 {
+		f.err, f.do = errors.New(printable(strings.Join(faults, "; "))), "what these should name is not watched, or as it last could be read"
 	}
 	return f
 }

@@ -71,20 +71,11 @@ func enqueue(c *cli.Context) error {
 	if err := eachGroup(c, e.group); err != nil {
 		return e.soFar(err)
 	}
+	var waited error
 	if c.Bool("wait") && len(e.ids) > 0 {
-		if err := waitAll(c, cfg, e.spool, e.ids); err != nil {
-			return err
-		}
+		waited = waitAll(c, cfg, e.spool, e.ids)
 	}
-	if e.bad > 0 {
-		others := "the others were accepted"
-		if e.bad == e.all {
-			others = "nothing was accepted"
-		}
-		return fail(exitData, fmt.Errorf("%d of %d targets are not valid; %s", e.bad, e.all, others),
-			"a target is an IP address or a host name, without port, slash or spaces")
-	}
-	return nil
+	return errors.Join(waited, e.notValid())
 }
 
 // jobOf makes a job of the flags, without target.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
@@ -25,6 +26,7 @@ type enqueuing struct {
 	all, bad int // targets so far
 	accepted int
 	ids      []ulid.ULID // with --wait: of all that were accepted
+	told     bool        // that nobody traces
 }
 
 // group makes targets that are there together durable together, and prints
@@ -59,13 +61,35 @@ func (e *enqueuing) group(lines []line) error {
 	if _, werr := io.WriteString(e.c.App.Writer, out.String()); werr != nil {
 		err = errors.Join(err, fail(exitIO, fmt.Errorf("print the IDs of %d jobs, which are accepted: %w", len(ids), werr), ""))
 	}
+	if _, tracing, why := e.spool.RunState(time.Now()); !tracing && len(ids) > 0 && !e.told {
+		e.told = true
+		note(e.c, "accepted, and waiting in %s: nobody is tracing (%s)", e.spool.Dir(), why)
+		note(e.c, "hint: %s", nobodyHint)
+	}
 	return err
 }
 
-// soFar adds to an error what was accepted before it.
+// notValid says how many targets were refused, each of which is told already.
+func (e *enqueuing) notValid() error {
+	if e.bad == 0 {
+		return nil
+	}
+	others := "the others were accepted"
+	if e.bad == e.all {
+		others = "nothing was accepted"
+	}
+	return fail(exitData, fmt.Errorf("%d of %d targets are not valid; %s", e.bad, e.all, others),
+		"a target is an IP address or a host name, without port, slash or spaces")
+}
+
+// soFar adds to an error what was accepted before it. With --wait nothing has
+// named those jobs yet.
 func (e *enqueuing) soFar(err error) error {
 	if e.accepted == 0 {
 		return err
+	}
+	for _, id := range e.ids {
+		fmt.Fprintf(e.c.App.ErrWriter, "mtrq: job %s is accepted\n", id)
 	}
 	code, hint := classify(err)
 	return fail(code, fmt.Errorf("%w (%d targets were accepted before that)", err, e.accepted), hint)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/report"
 )
 
@@ -40,14 +39,6 @@ func explained(c *cli.Context, format string) (string, error) {
 func langOf(c *cli.Context) report.Lang {
 	l, _ := report.ParseLang(c.String("lang"))
 	return l
-}
-
-func explainReport(c *cli.Context, ar *archive.Archive, e archive.Entry) error {
-	rep, err := ar.Load(e)
-	if err != nil {
-		return err
-	}
-	return writeExplained(c, rep)
 }
 
 func writeExplained(c *cli.Context, rep *report.Report) error {

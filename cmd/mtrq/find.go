@@ -71,6 +71,7 @@ reports are read one by one.`,
 			if err != nil {
 				return err
 			}
+			sayNoArchive(c, ar)
 			hits := []archive.HopHit{}
 			found, err := ar.FindHops(c.Context, q, func(h archive.HopHit) error {
 				hits = append(hits, h)
@@ -79,8 +80,13 @@ reports are read one by one.`,
 			if err != nil {
 				return err
 			}
-			if err := writeHits(c, format, hits, q.Hop != nil, ar.Location()); err != nil {
+			// Whether there is one more is not looked for: it might be in the last of many reports.
+			more := q.Limit > 0 && len(hits) == q.Limit
+			if err := writeHits(c, format, hits, q.Hop != nil, ar.Location(), more); err != nil {
 				return err
+			}
+			if more && !c.IsSet("limit") {
+				note(c, "only the newest %d are shown, there may be more: -n 0 shows all", q.Limit)
 			}
 			if found.Unreadable > 0 {
 				fmt.Fprintf(c.App.ErrWriter, "mtrq: %d of %d reports could not be read; mtrq verify says which\n", found.Unreadable, found.Reports)
@@ -123,6 +129,9 @@ func findQuery(c *cli.Context, cfg *config.Config, ar *archive.Archive) (archive
 		return q, err
 	}
 	f.Node, f.Source, f.Reason = c.String("node"), c.String("source"), c.String("reason")
+	if sources := []string{"watchdog", "http", "cli", "drop", "node"}; f.Source != "" && !slices.Contains(sources, f.Source) {
+		return q, usage("--source %q: there are %v", f.Source, sources)
+	}
 	if err := targetWanted(c.String("target"), f); err != nil {
 		return q, err
 	}
@@ -223,19 +232,20 @@ type hitJSON struct {
 	Hops []archive.FoundHop `json:"hops,omitempty"`
 }
 
-func writeHits(c *cli.Context, format string, hits []archive.HopHit, hops bool, loc *time.Location) error {
+func writeHits(c *cli.Context, format string, hits []archive.HopHit, hops bool, loc *time.Location, more bool) error {
 	if format == "json" || format == "jsonl" {
 		out := make([]hitJSON, 0, len(hits))
 		for _, h := range hits {
 			out = append(out, hitJSON{h.Entry, h.Hops})
 		}
-		return writeJSON(c.App.Writer, format, "reports", out)
+		return writePart(c.App.Writer, format, "reports", out, more)
 	}
 	heads := []string{"TIME", "TARGET", "LOSS", "OF", "VERDICT", "FRESH", "ID"}
 	if hops {
 		heads = append(heads, "HOP", "AT HOP")
 	}
 	t := newTable(c.App.Writer, format, len(hits), heads...)
+	t.fit(hitsShrink)
 	for _, h := range hits {
 		e := h.Entry
 		row := []string{timeText(e.At, loc), targetText(e), lossText(e.Loss()), sentText(e), string(e.Verdict), string(e.Freshness), e.ID.String()}

@@ -31,6 +31,7 @@ func TestImports(t *testing.T) {
 		"internal/hook":                     {"report"},
 		"internal/names":                    {"report"},
 		"internal/names/mmdbtest":           {}, // makes files for tests
+		"internal/names/dnstest":            {}, // answers in tests
 		"internal/targets":                  {"spool"},
 		"internal/host":                     {"report"},
 		"internal/storm":                    {"report"},
@@ -40,7 +41,7 @@ func TestImports(t *testing.T) {
 		"internal/drill":        {"internal/lab", "report", "spool"},
 		"internal/lab":          {},
 		"internal/torture":      {}, // tests only
-		"internal/lab/cases":    {"report"},
+		"internal/lab/cases":    {"internal/storm", "report"},
 		"internal/lab/mtrq-lab": {"internal/lab"},
 	}
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()

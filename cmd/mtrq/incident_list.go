@@ -28,7 +28,7 @@ func listIncidents(c *cli.Context, cfg *config.Config, ar *archive.Archive, form
 			open = append(open, archive.EntryOfIncident(inc))
 		}
 	}
-	iq.Since, iq.Limit = q.Since, q.Limit
+	iq.Since, iq.Limit = q.Since, oneMore(q.Limit)
 	closed, err := ar.Incidents(iq)
 	if err != nil {
 		return err
@@ -36,20 +36,22 @@ func listIncidents(c *cli.Context, cfg *config.Config, ar *archive.Archive, form
 	open = slices.DeleteFunc(open, func(o archive.IncidentEntry) bool {
 		return slices.ContainsFunc(closed, func(e archive.IncidentEntry) bool { return e.ID == o.ID })
 	})
-	entries := append(open, closed...)
-	if q.Limit > 0 && len(entries) > q.Limit {
-		entries = entries[:q.Limit]
+	entries, more := cut(append(open, closed...), q.Limit)
+	if err := writeIncidents(c, format, entries, ar.Location(), more); err != nil {
+		return err
 	}
-	return writeIncidents(c, format, entries, ar.Location())
+	sayMore(c, more, q.Limit)
+	return nil
 }
 
-func writeIncidents(c *cli.Context, format string, entries []archive.IncidentEntry, loc *time.Location) error {
+func writeIncidents(c *cli.Context, format string, entries []archive.IncidentEntry, loc *time.Location, more bool) error {
 	if format == "json" || format == "jsonl" {
-		return writeJSON(c.App.Writer, format, "incidents", entries)
+		return writePart(c.App.Writer, format, "incidents", entries, more)
 	}
 	t := newTable(c.App.Writer, format, len(entries), "TIME", "FOR", "TARGETS", "LOSS", "VERDICT", "WHERE", "ID", "SENTENCE")
+	t.fit(incidentsShrink)
 	for _, e := range entries {
-		at, sentence := e.Opened, e.Sentence
+		at, sentence := e.Opened, report.SentenceIn(e.Sentence, loc)
 		if e.Began != nil {
 			at = *e.Began
 		}
@@ -106,12 +108,14 @@ func shorten(s string) string {
 }
 
 func listSuspects(c *cli.Context, ar *archive.Archive, format string, q archive.Query) error {
-	suspects, err := ar.Suspects(q.Since, q.Limit, q.Target)
+	suspects, err := ar.Suspects(q.Since, oneMore(q.Limit), q.Target)
 	if err != nil {
 		return err
 	}
+	suspects, more := cut(suspects, q.Limit)
+	defer sayMore(c, more, q.Limit)
 	if format == "json" || format == "jsonl" {
-		return writeJSON(c.App.Writer, format, "suspects", suspects)
+		return writePart(c.App.Writer, format, "suspects", suspects, more)
 	}
 	t := newTable(c.App.Writer, format, len(suspects), "TIME", "TARGET", "LOST", "OF", "PINGS", "PATH", "ID")
 	for _, s := range suspects {

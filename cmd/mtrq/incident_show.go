@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
@@ -27,11 +28,15 @@ is still open as it is now.
 
    mtrq show last
    mtrq show 01KAR1ABTB --format json
+   mtrq show last --names                               with the AS and the name of each hop
    mtrq show incident
    mtrq show last --explain                             line by line, for who reads the first trace
-   mtrq show last --explain --lang zh
+   mtrq show incident --explain --lang zh               its targets, what was clean meanwhile, its first trace
    mtrq show 01KAR1ABTB --format svg > report.svg       its hops and pings over time
    mtrq show 01KAR2MCWD --format svg > incident.svg     the pings of its targets
+
+Times are in the zone of the archive, as on its pages. AS numbers are from [asn]
+database, names from reverse DNS; what is missing of them is said on stderr.
 
 A ticket is what a carrier asks for: times, both ends, traces of both directions,
 ping, baseline, what else was affected, how it was measured. What this carrier will
@@ -44,7 +49,7 @@ contact and AS numbers.
    mtrq show last --format ticket --profile hetzner --reverse theirs.txt
    mtrq show last --format ticket --redact --form html > ticket.html  for print, PDF
    mtrq show --format ticket --profile list                           what each asks for`,
-		Flags: append([]cli.Flag{formatFlag(formats...), jsonFlag(), explainFlag(), langFlag()}, ticketFlags()...),
+		Flags: append([]cli.Flag{formatFlag(formats...), jsonFlag(), explainFlag(), langFlag()}, append(namesFlags(), ticketFlags()...)...),
 		Action: func(c *cli.Context) error {
 			format, err := formatOf(c, formats...)
 			if err != nil {
@@ -53,7 +58,7 @@ contact and AS numbers.
 			if format, err = explained(c, format); err != nil {
 				return err
 			}
-			if err := onlyTicket(c, format); err != nil {
+			if err := errors.Join(onlyTicket(c, format), onlyNamed(c, format)); err != nil {
 				return err
 			}
 			if c.String("profile") == "list" {
@@ -90,28 +95,46 @@ func show(c *cli.Context, cfg *config.Config, ar *archive.Archive, ref, format s
 		if format == ticketFormat {
 			return showTicket(c, cfg, ar, nil, f.incident)
 		}
-		return showIncident(c, ar, f, format)
-	case format == ticketFormat:
-		rep, err := ar.Load(f.report)
-		if err != nil {
-			return err
-		}
-		return showTicket(c, cfg, ar, rep, nil)
-	case format == "svg":
-		rep, err := ar.Load(f.report)
-		if err != nil {
-			return err
-		}
-		_, err = c.App.Writer.Write(report.SVG(rep))
-		return err
-	case format == explainFormat:
-		return explainReport(c, ar, f.report)
+		return showIncident(c, cfg, ar, f, format)
 	}
-	read := ar.Text
+	return showReport(c, cfg, ar, f.report, format)
+}
+
+func showReport(c *cli.Context, cfg *config.Config, ar *archive.Archive, e archive.Entry, format string) error {
 	if format == "json" {
-		read = ar.JSON
+		return writeStored(c, ar.JSON, e)
 	}
-	data, err := read(f.report)
+	rep, err := ar.Load(e)
+	switch {
+	case errors.Is(err, report.ErrNewerSchema) && format == "text" && !c.Bool("names"):
+		return writeStored(c, ar.Text, e) // what the newer mtrq made of it
+	case err != nil:
+		return err
+	}
+	return writeReport(c, cfg, ar, rep, format)
+}
+
+// writeReport prints a report, of a trace that may still run, as all that is
+// not its JSON: judged by today's rules, with times in the archive's zone.
+func writeReport(c *cli.Context, cfg *config.Config, ar *archive.Archive, rep *report.Report, format string) error {
+	here := rep.In(zoneOf(cfg, ar))
+	var err error
+	switch format {
+	case ticketFormat:
+		return showTicket(c, cfg, ar, rep, nil)
+	case explainFormat:
+		return writeExplained(c, here)
+	case "svg":
+		_, err = c.App.Writer.Write(report.SVG(here))
+	default:
+		_, err = c.App.Writer.Write(textOf(c, cfg, here))
+	}
+	return err
+}
+
+// writeStored prints a file of the archive as it is.
+func writeStored(c *cli.Context, read func(archive.Entry) ([]byte, error), e archive.Entry) error {
+	data, err := read(e)
 	if err != nil {
 		return err
 	}
@@ -119,25 +142,45 @@ func show(c *cli.Context, cfg *config.Config, ar *archive.Archive, ref, format s
 	return err
 }
 
-func showIncident(c *cli.Context, ar *archive.Archive, f found, format string) error {
-	var data []byte
-	var err error
+// zoneOf is the zone that times are shown in: that of the archive, as on its
+// pages, else the one that it will be made with.
+func zoneOf(cfg *config.Config, ar *archive.Archive) *time.Location {
+	if _, ok := ar.Zone(); ok {
+		return ar.Location()
+	}
+	loc, err := cfg.Archive.Location()
+	if err != nil {
+		return time.UTC // Validate has seen that it exists
+	}
+	return loc
+}
+
+func showIncident(c *cli.Context, cfg *config.Config, ar *archive.Archive, f found, format string) error {
 	switch {
+	case c.Bool("names"):
+		return usage("--names is for the text of a report: an incident has no table of hops")
 	case format == "json" && f.open:
 		return report.EncodeIncident(c.App.Writer, f.incident)
-	case format == explainFormat:
-		data = []byte(report.ExplainIncidentText(f.incident, ar.IncidentReports(f.incident), langOf(c)))
 	case format == "json":
-		data, err = ar.IncidentFile(f.id, archive.IncidentJSON)
-	case format == "svg":
-		data = report.IncidentSVG(f.incident, ar.IncidentReports(f.incident))
-	default: // made anew: reports may have come since it was written
-		data = []byte(report.IncidentText(f.incident, ar.IncidentReports(f.incident)))
-	}
-	if err != nil {
+		data, err := ar.IncidentFile(f.id, archive.IncidentJSON)
+		if err != nil {
+			return err
+		}
+		_, err = c.App.Writer.Write(data)
 		return err
 	}
-	_, err = c.App.Writer.Write(data)
+	// Made anew: reports may have come since it was written.
+	in := report.TicketInput{Incident: f.incident, Reports: ar.IncidentReports(f.incident)}.In(zoneOf(cfg, ar))
+	var data []byte
+	switch format {
+	case explainFormat:
+		data = []byte(report.ExplainIncidentText(in.Incident, in.Reports, langOf(c)))
+	case "svg":
+		data = report.IncidentSVG(in.Incident, in.Reports)
+	default:
+		data = []byte(report.IncidentText(in.Incident, in.Reports))
+	}
+	_, err := c.App.Writer.Write(data)
 	return err
 }
 

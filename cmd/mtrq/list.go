@@ -32,6 +32,9 @@ func listCommand() *cli.Command {
    mtrq list --suspects --since 1h          targets that missed a ping, and were not
                                             confirmed to lose packets
 
+Without -n the newest 50 are shown. An incident's entry in JSON names its first 8
+targets; "affected" is how many there are, and mtrq show has them.
+
 --since goes by when a report was accepted, an incident opened, a suspect missed
 its ping; an incident that is still open is listed whenever it opened.`,
 		Flags: []cli.Flag{
@@ -76,19 +79,24 @@ its ping; an incident that is still open is listed whenever it opened.`,
 			if q.LossAbove, err = lossAbove(c.String("loss")); err != nil {
 				return err
 			}
+			sayNoArchive(c, ar)
 			switch {
 			case c.Bool("incidents"):
 				return listIncidents(c, cfg, ar, format, q)
 			case c.Bool("suspects"):
 				return listSuspects(c, ar, format, q)
 			}
+			limit := q.Limit
+			q.Limit = oneMore(limit)
 			entries, err := ar.List(q)
 			if err != nil {
 				return err
 			}
-			if err := writeEntries(c.App.Writer, format, entries, ar.Location()); err != nil {
+			entries, more := cut(entries, limit)
+			if err := writeEntries(c.App.Writer, format, entries, ar.Location(), more); err != nil {
 				return err
 			}
+			sayMore(c, more, limit)
 			sayOpen(c, cfg)
 			return nil
 		},
@@ -119,8 +127,11 @@ func since(s string, now time.Time, loc *time.Location) (time.Time, error) {
 	if d, err := archive.ParseDate(s); err == nil {
 		return d.Start(loc), nil
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
+	// As mtrq itself prints times, and as people write them.
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04"} {
+		if t, err := time.ParseInLocation(layout, s, loc); err == nil {
+			return t, nil
+		}
 	}
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n < 100_000 {
@@ -129,7 +140,7 @@ func since(s string, now time.Time, loc *time.Location) (time.Time, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 {
-		return time.Time{}, usage("--since %q: write a span (90s, 1h, 3d), a date (2026-11-23) or a time (2026-11-23T14:05:00+08:00)", s)
+		return time.Time{}, usage("--since %q: write a span (90s, 1h, 3d), a date (2026-11-23) or a time (2026-11-23T14:05, 2026-11-23T14:05:00+08:00)", s)
 	}
 	return now.Add(-d), nil
 }
@@ -145,11 +156,12 @@ func lossAbove(s string) (*float64, error) {
 	return &p, nil
 }
 
-func writeEntries(w io.Writer, format string, entries []archive.Entry, loc *time.Location) error {
+func writeEntries(w io.Writer, format string, entries []archive.Entry, loc *time.Location, more bool) error {
 	if format == "json" || format == "jsonl" {
-		return writeJSON(w, format, "reports", entries)
+		return writePart(w, format, "reports", entries, more)
 	}
 	t := newTable(w, format, len(entries), "TIME", "TARGET", "LOSS", "OF", "AVG", "VERDICT", "FRESH", "ENDED", "ID", "REASON")
+	t.fit(reportsShrink)
 	for _, e := range entries {
 		t.row(timeText(e.At, loc), targetText(e), lossText(e.Loss()), sentText(e), avgText(e),
 			string(e.Verdict), string(e.Freshness), string(e.Ended), e.ID.String(), e.Reason)

@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -53,6 +55,7 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 			&cli.StringFlag{Name: "config", Usage: "configuration `FILE` (also $MTRQ_CONFIG; default /etc/mtrq/config.toml where it exists)"},
 			&cli.StringFlag{Name: "spool", Usage: "`DIR` of jobs (also $MTRQ_SPOOL)"},
 			&cli.StringFlag{Name: "archive", Usage: "`DIR` of reports (also $MTRQ_ARCHIVE)"},
+			&cli.BoolFlag{Name: "version", Usage: "the same as mtrq version", DisableDefaultText: true},
 		},
 		Commands: []*cli.Command{
 			enqueueCommand(), runCommand(), serveCommand(), upCommand(),
@@ -64,6 +67,10 @@ func newApp(in io.Reader, out, talk io.Writer) *cli.App {
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return fail(exitUsage, fmt.Errorf("there is no command %q", c.Args().First()), "mtrq --help lists the commands")
+			}
+			if c.Bool("version") {
+				printVersion(c)
+				return nil
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -113,5 +120,17 @@ func load(c *cli.Context, extra ...config.Flag) (*config.Config, error) {
 			opt.Flags = append(opt.Flags, config.Flag{Name: "--" + flag, Key: key, Values: []string{c.String(flag)}})
 		}
 	}
-	return config.Load(opt)
+	cfg, err := config.Load(opt)
+	if flagsAlone(err) {
+		return nil, fail(exitUsage, err, "mtrq "+c.Command.Name+" --help lists what is allowed")
+	}
+	return cfg, err
+}
+
+// flagsAlone says that nothing is wrong but what was typed, and no file.
+func flagsAlone(err error) bool {
+	var wrong *config.Error
+	return errors.As(err, &wrong) && !slices.ContainsFunc(wrong.Faults, func(f config.Fault) bool {
+		return f.Origin.Kind != config.FromFlag || f.Key == ""
+	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/config"
+	"github.com/mtrq/mtrq/internal/host"
 	"github.com/mtrq/mtrq/internal/probe"
 	"github.com/mtrq/mtrq/internal/run"
 	"github.com/mtrq/mtrq/internal/trace"
@@ -89,7 +90,7 @@ func newRunner(cfg *config.Config, log *slog.Logger) *run.Runner {
 			Prober: sched, Policy: s.Policy, Resolver: net.DefaultResolver,
 			Memory: trace.NewMemory(), Slots: trace.NewSlots(cfg.Run.Jobs),
 			Rule: s.Rule,
-			Node: cfg.Node.Name, Now: time.Now,
+			Node: cfg.Node.Name, Now: time.Now, Clock: host.Clock,
 		},
 		Defaults: run.Defaults{Protocol: cfg.Trace.Protocol, Port: cfg.Trace.Port, Local: cfg.Trace.Source},
 		Jobs:     cfg.Run.Jobs,
@@ -102,28 +103,44 @@ func newRunner(cfg *config.Config, log *slog.Logger) *run.Runner {
 // the first TERM or INT, ctx ends with the second. told is called at the
 // first.
 func signals(parent context.Context, told func()) (ctx context.Context, stop <-chan struct{}, end func()) {
+	in := make(chan os.Signal, 4)
+	signal.Notify(in, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop, cancel := stopTwice(parent, in, told)
+	return ctx, stop, func() {
+		signal.Stop(in)
+		cancel(nil)
+	}
+}
+
+// oneSignal is within what time the same signal twice is one: timeout(1)
+// sends it to the process, and then to its group.
+const oneSignal = 500 * time.Millisecond
+
+func stopTwice(parent context.Context, in <-chan os.Signal, told func()) (context.Context, <-chan struct{}, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	stopped := make(chan struct{})
-	in := make(chan os.Signal, 2)
-	signal.Notify(in, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
+		var first os.Signal
 		select {
-		case <-in:
+		case first = <-in:
 			told()
 			close(stopped)
 		case <-ctx.Done():
 			return
 		}
-		select {
-		case <-in:
-			cancel(errSecondSignal)
-		case <-ctx.Done():
+		for at := time.Now(); ; {
+			select {
+			case sig := <-in:
+				if sig == first && time.Since(at) < oneSignal {
+					continue
+				}
+				cancel(errSecondSignal)
+			case <-ctx.Done():
+			}
+			return
 		}
 	}()
-	return ctx, stopped, func() {
-		signal.Stop(in)
-		cancel(nil)
-	}
+	return ctx, stopped, cancel
 }
 
 var errSecondSignal = errors.New("told to stop twice")

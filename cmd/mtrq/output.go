@@ -5,10 +5,11 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
+
+	"github.com/mtrq/mtrq/report"
 )
 
 // formatFlag is --format, with --json for short where that is offered.
@@ -22,10 +23,13 @@ func jsonFlag() cli.Flag {
 }
 
 func formatOf(c *cli.Context, formats ...string) (string, error) {
+	f := c.String("format")
 	if c.Bool("json") {
+		if c.IsSet("format") && f != "json" {
+			return "", usage("--json and --format %s exclude each other", f)
+		}
 		return "json", nil
 	}
-	f := c.String("format")
 	if !slices.Contains(formats, f) {
 		return "", usage("--format %q: allowed is %s", f, strings.Join(formats, ", "))
 	}
@@ -38,13 +42,5 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
-// printable takes out what a terminal would obey: names and reasons come
-// from strangers.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control) {
-			return -1
-		}
-		return r
-	}, s)
-}
+// printable makes words of strangers fit for a line of a terminal.
+func printable(s string) string { return report.Printable(s) }

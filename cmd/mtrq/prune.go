@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mtrq/mtrq/internal/archive"
+	"github.com/mtrq/mtrq/internal/config"
 )
 
 func pruneCommand() *cli.Command {
@@ -62,7 +63,10 @@ which only a wrong clock would ask for, unless it is forced.`,
 				if err != nil {
 					return err
 				}
-				return writeSteps(c, format, plan)
+				if len(plan) == 0 {
+					note(c, "nothing to remove and nothing to compress")
+				}
+				return errors.Join(writeSteps(c, format, plan), sayTooBig(c, ar, limits, len(plan)))
 			}
 			return withArchive(c, cfg, func(ctx context.Context, w *archive.Writer) error {
 				var steps []archive.PruneStep
@@ -72,10 +76,24 @@ which only a wrong clock would ask for, unless it is forced.`,
 				}
 				note(c, "took %s from %s away, compressed %s and freed %.1f MB by that",
 					plural(done.Reports, "report"), plural(done.Days, "day"), plural(done.Compressed, "report"), float64(done.Saved)/1e6)
-				return nil
+				return sayTooBig(c, w.Archive, limits, 0)
 			})
 		},
 	}
+}
+
+// sayTooBig says that the archive does not fit into max_size. What steps that
+// are only planned would leave is not known.
+func sayTooBig(c *cli.Context, ar *archive.Archive, l archive.Limits, planned int) error {
+	if l.MaxBytes == 0 || planned > 0 {
+		return nil
+	}
+	size, err := ar.Size(c.Context)
+	if err == nil && size > l.MaxBytes {
+		note(c, "what is left takes %s, more than max_size (%s): the newest day and incidents are kept whatever their size",
+			sizeText(uint64(size)), config.Bytes(l.MaxBytes))
+	}
+	return err
 }
 
 // pruneStep is a line of what prune does.

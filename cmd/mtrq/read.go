@@ -21,10 +21,11 @@ func readCommand() *cli.Command {
 		Usage:     "judge a trace that somebody else made",
 		ArgsUsage: "[FILE|-]",
 		Description: `Reads the output of mtr (-r, -w, -z, -e, -b or copied from its screen), mtr --json,
-WinMTR, traceroute or Windows' tracert (any language), with whatever was copied around
-it, and says by the same rules as everywhere what it shows and what it leaves open:
-such a text has counts but no times. Several traces in one text are read one by one.
-A report or incident of mtrq in JSON is read in full. Nothing is sent anywhere.
+WinMTR (text or HTML), traceroute (Unix, Cisco, Huawei) or Windows' tracert, each in any
+language, with whatever was copied around it, and says by the same rules as everywhere
+what it shows and what it leaves open: such a text has counts but no times. Several
+traces in one text are read one by one. A report or incident of mtrq in JSON is read in
+full. Nothing is sent anywhere.
 
    mtrq read ticket.txt
    mtr -rwzbc100 203.0.113.7 | mtrq read
@@ -32,8 +33,9 @@ A report or incident of mtrq in JSON is read in full. Nothing is sent anywhere.
    mtrq read --target 203.0.113.7 mtr.txt      where the text itself does not name it
    mtrq read --json mtr.json
 
-mtr's text and WinMTR's do not name the target: the last line is taken for it, which
-is wrong where the trace ended before it. --target says what it was.`,
+WinMTR's text never names the target, mtr's only in the command above it or at the head
+of the screen. Else the last line is taken for it, which is wrong where the trace ended
+before it. --target says what it was.`,
 		Flags: []cli.Flag{
 			formatFlag(formats...), jsonFlag(), explainFlag(),
 			&cli.StringFlag{Name: "lang", Value: string(report.English), Usage: "`LANGUAGE` of the verdict: en, zh"},

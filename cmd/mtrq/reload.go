@@ -18,6 +18,7 @@ func reloadRunOnHUP(r *run.Runner, d *watchdog, cfg *config.Config, again func()
 	hups := make(chan os.Signal, 1)
 	signal.Notify(hups, syscall.SIGHUP)
 	ended := make(chan struct{})
+	began := cfg
 	go func() {
 		defer close(ended)
 		for range hups {
@@ -30,7 +31,8 @@ func reloadRunOnHUP(r *run.Runner, d *watchdog, cfg *config.Config, again func()
 				continue
 			}
 			r.Reload(settings(fresh))
-			changed, later := changedKeys(cfg, fresh)
+			changed, _ := changedKeys(cfg, fresh)
+			_, later := changedKeys(began, fresh)
 			log.Info("reloaded", "changed", strings.Join(changed, " "), "only_after_a_restart", strings.Join(later, " "))
 			cfg = fresh
 		}
@@ -45,21 +47,47 @@ func reloadRunOnHUP(r *run.Runner, d *watchdog, cfg *config.Config, again func()
 // changedKeys parts the keys with another value into those of this process that
 // a reload changes, and those that it does not. [serve] has a reload of its own.
 func changedKeys(before, now *config.Config) (changed, later []string) {
+	for _, key := range differing(before, now) {
+		switch {
+		case strings.HasPrefix(key, "serve.") && key != "serve.ports":
+		case reloadable(key):
+			changed = append(changed, key)
+		default:
+			later = append(later, key)
+		}
+	}
+	return changed, later
+}
+
+// differing are the keys with another value, in the order of the file.
+func differing(before, now *config.Config) (keys []string) {
 	old := map[string]string{}
 	for _, l := range before.Lines() {
 		old[l.Key] = l.Value
 	}
 	for _, l := range now.Lines() {
-		if was, ok := old[l.Key]; ok && was == l.Value || strings.HasPrefix(l.Key, "serve.") && l.Key != "serve.ports" {
-			continue
-		}
-		if reloadable(l.Key) {
-			changed = append(changed, l.Key)
-		} else {
-			later = append(later, l.Key)
+		if was, ok := old[l.Key]; !ok || was != l.Value {
+			keys = append(keys, l.Key)
 		}
 	}
-	return changed, later
+	return keys
+}
+
+// serveRestartKeys are the keys with another value that mtrq serve takes up
+// only when it is started again.
+func serveRestartKeys(before, now *config.Config) (later []string) {
+	for _, key := range differing(before, now) {
+		switch key {
+		case "serve.allow_from", "serve.read_from", "serve.tokens_file", "serve.read_tokens", "serve.trusted_proxies", "serve.ports":
+		case "node.name", "spool.dir", "archive.dir", "asn.database":
+			later = append(later, key)
+		default:
+			if strings.HasPrefix(key, "serve.") {
+				later = append(later, key)
+			}
+		}
+	}
+	return later
 }
 
 func reloadable(key string) bool {

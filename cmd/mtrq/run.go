@@ -5,12 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/urfave/cli/v2"
 
 	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/config"
+	"github.com/mtrq/mtrq/internal/probe"
 )
 
 func jobsFlag() cli.Flag {
@@ -27,7 +29,8 @@ over the whole path, paced by max_pps. -j N bounds only the long looks that foll
 One run a spool; a second one ends with code 75. A first TERM (or Ctrl-C) claims
 nothing more, lets first looks end (3 s) and writes every running trace as a report;
 a second one ends now, and the next run reports what was seen. HUP reads the
-configuration and the lists of targets anew.`,
+configuration and the lists of targets anew. While no probe can be sent (no
+mtr-packet, or no rights) jobs wait; --once ends with code 69 then.`,
 		Flags: []cli.Flag{
 			jobsFlag(),
 			&cli.BoolFlag{Name: "once", Usage: "end when the spool is empty and all is reported", DisableDefaultText: true},
@@ -74,11 +77,19 @@ func runNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, agai
 	r.Spool, r.Archive = sp, ar
 	d := addWatchdog(r, cfg, sp, ar, log)
 	defer reloadRunOnHUP(r, d, cfg, again, log)()
-	log.Info("tracing", "spool", cfg.Spool.Dir, "archive", cfg.Archive.Dir, "node", cfg.Node.Name)
-	notify(log, daemon.SdNotifyReady)
+	if tables := notYet(cfg); len(tables) > 0 {
+		log.Warn("in the configuration, and for a later version: nothing goes by it yet", "tables", strings.Join(tables, " "))
+	}
+	r.Begun = func() {
+		log.Info("tracing", "spool", cfg.Spool.Dir, "archive", cfg.Archive.Dir, "node", cfg.Node.Name)
+		notify(log, daemon.SdNotifyReady)
+	}
 	err = r.Run(ctx, stop)
 	if cause := context.Cause(ctx); errors.Is(cause, errSecondSignal) {
 		err = errors.Join(fail(exitFailed, cause, "what was being traced is in cur/; the next run reports it"), err)
+	}
+	if errors.Is(err, probe.ErrUnable) {
+		err = fail(exitUnavailable, err, "mtrq check says what to mend; run again then")
 	}
 	return errors.Join(err, ar.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -61,7 +62,7 @@ bad file keeps the old); TERM answers what was asked and ends.`,
 				return err
 			}
 			log := newLog(c)
-			boundMemory()
+			boundMemory(cfg)
 			ctx, stop, end := signals(c.Context, func() { notify(log, daemon.SdNotifyStopping) })
 			defer end()
 			return serveNode(ctx, stop, cfg, reloader(c), log)
@@ -71,9 +72,13 @@ bad file keeps the old); TERM answers what was asked and ends.`,
 
 // boundMemory makes the garbage collector work harder as memory comes near
 // what is promised for serve, 64 MB with the program itself: without, a
-// burst of large pages leaves the process at twice what it uses.
-func boundMemory() {
-	const most = 48 << 20
+// burst of large pages leaves the process at twice what it uses. A database
+// of AS numbers is in memory beside that, twice while it is replaced.
+func boundMemory(cfg *config.Config) {
+	most := int64(48 << 20)
+	if st, err := os.Stat(cfg.ASN.Database); cfg.ASN.Database != "" && err == nil {
+		most += 2 * st.Size()
+	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(most)
 	}
@@ -109,7 +114,7 @@ func serveNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, ag
 		return fail(exitUnavailable, err, listenHint(err))
 	}
 	sayServing(log, cfg, &s.Access, ls)
-	defer reloadOnHUP(s, again, log)()
+	defer reloadOnHUP(s, cfg, again, log)()
 	notify(log, daemon.SdNotifyReady)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -149,10 +154,15 @@ func sayServing(log *slog.Logger, cfg *config.Config, a *web.Access, ls []*web.L
 }
 
 func mayEnqueue(cfg *config.Config, l *web.Listener) string {
-	who := prefixText(cfg.Serve.AllowFrom)
 	if l.Unix() {
-		who = "owner and group of the socket"
+		return withToken(cfg, "owner and group of the socket")
 	}
+	return enqueuers(cfg)
+}
+
+func enqueuers(cfg *config.Config) string { return withToken(cfg, prefixText(cfg.Serve.AllowFrom)) }
+
+func withToken(cfg *config.Config, who string) string {
 	if cfg.Serve.TokensFile != "" {
 		who += " and who has a token"
 	}
@@ -160,10 +170,15 @@ func mayEnqueue(cfg *config.Config, l *web.Listener) string {
 }
 
 func mayRead(cfg *config.Config, l *web.Listener) string {
+	if l.Unix() {
+		return "owner and group of the socket"
+	}
+	return readers(cfg)
+}
+
+func readers(cfg *config.Config) string {
 	var who []string
 	switch {
-	case l.Unix():
-		return "owner and group of the socket"
 	case len(cfg.Serve.ReadFrom) == 0 && cfg.Serve.ReadTokens == "":
 		return "everybody who can connect"
 	case len(cfg.Serve.ReadFrom) > 0:
@@ -188,15 +203,15 @@ func prefixText(ps []netip.Prefix) string {
 
 // reloadOnHUP puts new rules in force when a HUP comes, until end is
 // called. What cannot be read leaves the old rules.
-func reloadOnHUP(s *web.Server, again func() (*config.Config, error), log *slog.Logger) (end func()) {
+func reloadOnHUP(s *web.Server, cfg *config.Config, again func() (*config.Config, error), log *slog.Logger) (end func()) {
 	hups := make(chan os.Signal, 1)
 	signal.Notify(hups, syscall.SIGHUP)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		for range hups {
-			notifyReloading(log)
-			if err := reload(s, again, log); err != nil {
+			notify(log, daemon.SdNotifyReloading)
+			if err := reload(s, cfg, again, log); err != nil {
 				log.Error("who may do what stays as it was", "err", err)
 			}
 			notify(log, daemon.SdNotifyReady)
@@ -209,9 +224,9 @@ func reloadOnHUP(s *web.Server, again func() (*config.Config, error), log *slog.
 	}
 }
 
-func notifyReloading(log *slog.Logger) { notify(log, daemon.SdNotifyReloading) }
-
-func reload(s *web.Server, again func() (*config.Config, error), log *slog.Logger) error {
+// reload puts the rules of the configuration as it is now in force, and says
+// what it does not change of those that the server began with.
+func reload(s *web.Server, began *config.Config, again func() (*config.Config, error), log *slog.Logger) error {
 	cfg, err := again()
 	if err != nil {
 		return err
@@ -221,7 +236,9 @@ func reload(s *web.Server, again func() (*config.Config, error), log *slog.Logge
 		return err
 	}
 	s.SetAccess(a)
-	log.Info("who may do what is read again", "allow_from", prefixText(a.AllowFrom), "read_from", prefixText(a.ReadFrom))
+	s.SetPolicy(policy(cfg))
+	log.Info("who may do what is read again", "enqueue", enqueuers(cfg), "read", readers(cfg),
+		"only_after_a_restart", strings.Join(serveRestartKeys(began, cfg), " "))
 	if s.TLS != nil {
 		if err := s.TLS.Reload(); err != nil {
 			log.Error("the old certificate stays in use", "err", err)
@@ -244,6 +261,9 @@ func access(cfg *config.Config, log *slog.Logger) (web.Access, error) {
 		t, err := web.OpenTokens(f.path)
 		if err != nil {
 			return web.Access{}, fail(exitConfig, fmt.Errorf("[serve] %s: %w", f.key, err), "the file holds one token a line: openssl rand -hex 24 makes one")
+		}
+		if t.Len() == 0 {
+			log.Warn("the file holds no token: nobody has a valid one", "file", f.path)
 		}
 		if t.Exposed() {
 			log.Warn("every user of this machine may read the tokens: chmod o-r", "file", f.path)
@@ -269,9 +289,7 @@ func newServer(cfg *config.Config, sp *spool.Spool, log *slog.Logger) (*web.Serv
 		},
 		Node: cfg.Node.Name, Version: version(), Log: log, Now: time.Now,
 	}
-	if cfg.ASN.Database != "" {
-		s.AS = names.New(names.Options{Database: cfg.ASN.Database}).AS
-	}
+	nameAddresses(s, cfg)
 	if cfg.Serve.TLSCert != "" {
 		if s.TLS, err = web.OpenCertificate(cfg.Serve.TLSCert, cfg.Serve.TLSKey, log); err != nil {
 			return nil, fail(exitConfig, fmt.Errorf("[serve] tls_cert: %w", err), "")
@@ -285,4 +303,29 @@ func newServer(cfg *config.Config, sp *spool.Spool, log *slog.Logger) (*web.Serv
 		s.PublicURL = append(s.PublicURL, parsed)
 	}
 	return s, nil
+}
+
+// namesFrom is whom reverse_dns says to ask; nil: nobody.
+func namesFrom(s config.Serve) names.Resolver {
+	server, _ := s.DNSServer() // Validate has seen that it is one
+	switch {
+	case server.IsValid():
+		return names.ResolverAt(server)
+	case s.ReverseDNS != "":
+		return net.DefaultResolver
+	}
+	return nil
+}
+
+// nameAddresses gives pages what the configuration has of AS numbers and names.
+func nameAddresses(s *web.Server, cfg *config.Config) {
+	r := namesFrom(cfg.Serve)
+	if cfg.ASN.Database == "" && r == nil {
+		return
+	}
+	b := names.New(names.Options{Database: cfg.ASN.Database, Resolver: r})
+	s.Names = b
+	if cfg.ASN.Database != "" {
+		s.AS = b.AS
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mtrq/mtrq/internal/config"
 	"github.com/mtrq/mtrq/spool"
 )
 
@@ -19,7 +21,7 @@ func statusCommand() *cli.Command {
 		Usage: "say what the node is doing now",
 		Description: `Reads spool/state/run.json, which a running node replaces once a second, and of
 targets.json how many of the watched targets are well; mtrq targets shows each.
-Needs neither root nor a running node. Exit code 69 when nobody is tracing.`,
+Needs neither root nor a running node. Exit code 69 when nobody is tracing, or can send.`,
 		Flags: []cli.Flag{formatFlag("table", "json"), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			format, err := formatOf(c, "table", "json")
@@ -30,7 +32,7 @@ Needs neither root nor a running node. Exit code 69 when nobody is tracing.`,
 			if err != nil {
 				return err
 			}
-			sp, err := spool.Open(cfg.Spool.Dir, spool.Options{})
+			sp, err := spool.Look(cfg.Spool.Dir)
 			if err != nil {
 				return err
 			}
@@ -43,7 +45,7 @@ Needs neither root nor a running node. Exit code 69 when nobody is tracing.`,
 			var depth *spool.Depth
 			if d, err := sp.Depth(); err == nil {
 				depth = &d
-			} else if !errors.Is(err, fs.ErrPermission) { // others may not look, and need not
+			} else if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) { // others may not look, and need not
 				return err
 			}
 			if format == "json" {
@@ -53,13 +55,18 @@ Needs neither root nor a running node. Exit code 69 when nobody is tracing.`,
 					Tracing bool   `json:"tracing"`
 					Why     string `json:"why,omitempty"`
 					spool.RunState
-					Watch *watchStatus `json:"watch,omitempty"`
-					Files *spoolFiles  `json:"files,omitempty"`
-				}{tracing, why, st, watchStatusOf(watching), spoolFilesOf(depth)}); err != nil {
+					Watch       *watchStatus `json:"watch,omitempty"`
+					Files       *spoolFiles  `json:"files,omitempty"`
+					ArchiveSoon string       `json:"archive_soon,omitempty"` // as spool.soon
+				}{tracing, why, st, watchStatusOf(watching), spoolFilesOf(depth), archiveSoon(cfg, st)}); err != nil {
 					return err
 				}
 			} else {
-				printStatus(c, cfg.Spool.Dir, st, watching, depth, now)
+				printStatus(c, cfg, st, watching, depth, now)
+			}
+			if why := st.Unable(); tracing && why != "" {
+				return fail(exitUnavailable, fmt.Errorf("nothing is traced: process %d can send no probes: %s", st.PID, printable(why)),
+					"mtrq check says what to mend; jobs wait until then, and go on by themselves")
 			}
 			if !tracing {
 				return fail(exitUnavailable, fmt.Errorf("nobody is tracing: %s", why),
@@ -113,7 +120,18 @@ func watchText(st *spool.WatchState, now time.Time) string {
 	return text + fmt.Sprintf("; since the start %d opened, %s, %d of %d pings lost", n.Opened, plural(n.Suspects, "suspect"), n.PingsLost, n.PingsSent)
 }
 
-func printStatus(c *cli.Context, dir string, st spool.RunState, watching *spool.WatchState, depth *spool.Depth, now time.Time) {
+// archiveSoon is what archiveRoom says of an archive with a disk of its own;
+// of the spool's the node itself warns.
+func archiveSoon(cfg *config.Config, st spool.RunState) string {
+	dir := cmp.Or(st.Archive, cfg.Archive.Dir)
+	if !ownDisk(cfg, dir) {
+		return ""
+	}
+	full, soon := archiveRoom(cfg, dir)
+	return full + soon
+}
+
+func printStatus(c *cli.Context, cfg *config.Config, st spool.RunState, watching *spool.WatchState, depth *spool.Depth, now time.Time) {
 	if st.At.IsZero() {
 		return
 	}
@@ -121,8 +139,8 @@ func printStatus(c *cli.Context, dir string, st spool.RunState, watching *spool.
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-10s "+format+"\n", append([]any{name}, args...)...)
 	}
-	line("node", "%s, mtrq %s, process %d, %s since %s", printable(st.Node), st.Version, st.PID, st.State, st.Started.Local().Format("2006-01-02 15:04:05"))
-	line("spool", "%s", dir)
+	line("node", "%s, mtrq %s, process %d, %s", printable(st.Node), st.Version, st.PID, standing(st, now))
+	line("spool", "%s", cfg.Spool.Dir)
 	line("archive", "%s", st.Archive)
 	line("jobs", "%d queued, %d in their first look, %d waiting for a slot, %d of %d in their long look%s",
 		st.Jobs.Queued, st.Jobs.FirstLook, st.Jobs.Waiting, st.Jobs.LongLook, st.Jobs.Limit, ifAny(", %d served by another's trace", st.Jobs.Joined))
@@ -146,12 +164,27 @@ func printStatus(c *cli.Context, dir string, st spool.RunState, watching *spool.
 	if st.Spool.Soon != "" {
 		line("WARNING", "spool: %s", st.Spool.Soon)
 	}
+	if soon := archiveSoon(cfg, st); soon != "" {
+		line("WARNING", "archive: %s", soon)
+	}
 	for _, h := range st.Health {
 		if !h.OK {
 			line("PROBLEM", "%s: %s", h.What, h.Hint)
 		}
 	}
 	line("as of", "%s ago", now.Sub(st.At).Round(100*time.Millisecond))
+}
+
+// standing says whether the node is at work, and since when.
+func standing(st spool.RunState, now time.Time) string {
+	clock := func(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
+	switch age := now.Sub(st.At); {
+	case age > spool.RunStateStale || age < -spool.RunStateStale:
+		return "stopped: no sign of it since " + clock(st.At) + "; was started " + clock(st.Started)
+	case st.State == "running":
+		return "running since " + clock(st.Started)
+	}
+	return printable(st.State) + "; was started " + clock(st.Started)
 }
 
 // ifAny is a count in words; nothing for none.

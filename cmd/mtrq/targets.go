@@ -38,7 +38,8 @@ targets as fit, worst first, until q or Ctrl-C. Exit code 69 when nobody watches
 
 LOSS is lost of sent, P50 and P95 are of round-trip times, all over the last five
 minutes; RTT is the last one. PINGS are the last ones, the newest on the right:
-· answered, x lost, l late, u unreachable, n no route, ? nobody listened.
+· answered, x lost, l late, u unreachable, n no route, ? nobody listened; in
+colour ▁ answered, █ lost, ▄ late.
 
 A pause is maintenance that somebody knows of: the target is asked on, and nothing
 is made of what it loses. It lasts 1m to 30d, or until a date and time (local,

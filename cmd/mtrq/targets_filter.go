@@ -2,10 +2,10 @@ package main
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/spool"
 )
 
@@ -53,7 +53,7 @@ func (f targetFilter) choose(all []spool.WatchTarget) (rows []spool.WatchTarget,
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b spool.WatchTarget) int {
-		return cmp.Or(cmp.Compare(rankOf(a.State), rankOf(b.State)), compareTargets(a.Target, b.Target))
+		return cmp.Or(cmp.Compare(rankOf(a.State), rankOf(b.State)), archive.CompareTargets(a.Target, b.Target))
 	})
 	matched = len(rows)
 	if f.limit > 0 && matched > f.limit {
@@ -78,19 +78,4 @@ func (f targetFilter) match(t spool.WatchTarget) bool {
 	}
 	want := strings.ToLower(f.pattern)
 	return slices.ContainsFunc(in, func(s string) bool { return strings.Contains(strings.ToLower(s), want) })
-}
-
-// compareTargets orders addresses as numbers, before names.
-func compareTargets(a, b string) int {
-	x, errX := netip.ParseAddr(a)
-	y, errY := netip.ParseAddr(b)
-	switch {
-	case errX == nil && errY == nil:
-		return x.Compare(y)
-	case errX == nil:
-		return -1
-	case errY == nil:
-		return 1
-	}
-	return strings.Compare(a, b)
 }

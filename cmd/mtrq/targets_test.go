@@ -202,11 +202,11 @@ func TestUSText(t *testing.T) {
 	}
 }
 
-// TestChoose: worst first, then addresses as numbers, then names; and what
+// TestChoose: worst first, then addresses as numbers, then names in any case; and what
 // a filter lets through.
 func TestChoose(t *testing.T) {
 	all := []spool.WatchTarget{
-		{Target: "b.example.net", State: spool.TargetOK, Address: netip.MustParseAddr("192.0.2.1"), Tags: map[string]string{"circuit": "GZ-2231"}},
+		{Target: "B.example.net", State: spool.TargetOK, Address: netip.MustParseAddr("192.0.2.1"), Tags: map[string]string{"circuit": "GZ-2231"}},
 		{Target: "203.0.113.10", State: spool.TargetOK, Group: "gz-edge"},
 		{Target: "203.0.113.9", State: spool.TargetOK, Group: "gz-edge2"},
 		{Target: "a.example.net", State: spool.TargetOK},
@@ -229,12 +229,12 @@ func TestChoose(t *testing.T) {
 		filter targetFilter
 		want   string
 	}{
-		{targetFilter{}, "12 [lossy slow suspect silent unresolved new paused 203.0.113.9 203.0.113.10 a.example.net b.example.net x.example.net]"},
+		{targetFilter{}, "12 [lossy slow suspect silent unresolved new paused 203.0.113.9 203.0.113.10 a.example.net B.example.net x.example.net]"},
 		{targetFilter{limit: 2}, "12 [lossy slow]"},
-		{targetFilter{pattern: "Example"}, "3 [a.example.net b.example.net x.example.net]"},
-		{targetFilter{pattern: "192.0.2"}, "1 [b.example.net]"},
-		{targetFilter{pattern: "gz-"}, "3 [203.0.113.9 203.0.113.10 b.example.net]"},
-		{targetFilter{pattern: "circuit=GZ"}, "1 [b.example.net]"},
+		{targetFilter{pattern: "Example"}, "3 [a.example.net B.example.net x.example.net]"},
+		{targetFilter{pattern: "192.0.2"}, "1 [B.example.net]"},
+		{targetFilter{pattern: "gz-"}, "3 [203.0.113.9 203.0.113.10 B.example.net]"},
+		{targetFilter{pattern: "circuit=GZ"}, "1 [B.example.net]"},
 		{targetFilter{group: "gz-edge"}, "1 [203.0.113.10]"},
 		{targetFilter{states: []spool.TargetState{spool.TargetSlow, spool.TargetLossy}}, "2 [lossy slow]"},
 		{targetFilter{pattern: "nothing"}, "0 []"},

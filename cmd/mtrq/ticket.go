@@ -3,15 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
+	"slices"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
 
 	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/config"
-	"github.com/mtrq/mtrq/internal/names"
 	"github.com/mtrq/mtrq/report"
 )
 
@@ -23,13 +23,12 @@ func ticketFlags() []cli.Flag {
 		&cli.StringFlag{Name: "form", Value: "text", Usage: "of the ticket: text, markdown, html"},
 		&cli.BoolFlag{Name: "redact", Usage: "blank own first hops, inner addresses and names in the ticket", DisableDefaultText: true},
 		&cli.StringFlag{Name: "reverse", Usage: "the trace from the other end, for the ticket: `FILE` of mtr, WinMTR, traceroute or mtrq"},
-		&cli.BoolFlag{Name: "no-names", Usage: "ask no DNS server for names of addresses in the ticket", DisableDefaultText: true},
 	}
 }
 
 // onlyTicket refuses flags of the ticket without it.
 func onlyTicket(c *cli.Context, format string) error {
-	for _, f := range []string{"profile", "form", "redact", "reverse", "no-names"} {
+	for _, f := range []string{"profile", "form", "redact", "reverse"} {
 		if c.IsSet(f) && format != ticketFormat {
 			return usage("--%s is for --format ticket", f)
 		}
@@ -44,10 +43,14 @@ func onlyTicket(c *cli.Context, format string) error {
 // showTicket prints the ticket of a report or an incident, and on stderr what
 // is missing of it.
 func showTicket(c *cli.Context, cfg *config.Config, ar *archive.Archive, rep *report.Report, inc *report.Incident) error {
+	if inc == nil {
+		inc = openIncidentOf(c, cfg, rep)
+	}
 	in := ar.Evidence(rep, inc)
 	if err := addReverse(c, &in); err != nil {
 		return err
 	}
+	in = in.In(zoneOf(cfg, ar))
 	opts := report.TicketOptions{
 		Lang: langOf(c), Profile: cfg.Ticket.Profile, Redact: c.Bool("redact"),
 		Own: report.Own{Circuit: cfg.Ticket.Circuit, Customer: cfg.Ticket.Customer, Contact: cfg.Ticket.Contact, Prefixes: cfg.Ticket.Own},
@@ -77,6 +80,23 @@ func showTicket(c *cli.Context, cfg *config.Config, ar *archive.Archive, rep *re
 	}
 	_, err = io.WriteString(c.App.ErrWriter, t.CheckText())
 	return err
+}
+
+// openIncidentOf is the incident that a trace was made for, while it is open;
+// nil: there is none. One that is over the archive finds by its reports.
+func openIncidentOf(c *cli.Context, cfg *config.Config, rep *report.Report) *report.Incident {
+	e := &rep.Evidence
+	named := func(id ulid.ULID) bool {
+		return slices.ContainsFunc(e.Requests, func(q report.Request) bool { return q.Event == id.String() })
+	}
+	for _, inc := range openIncidents(c, cfg, named) {
+		// Who asks for a trace may name what it likes as its event.
+		if slices.ContainsFunc(inc.Members, func(m report.Member) bool { return m.Address.IsValid() && m.Address == e.Target.Address }) {
+			sayStale(c, inc)
+			return inc
+		}
+	}
+	return nil
 }
 
 // addReverse takes --reverse in.
@@ -132,15 +152,6 @@ func addressesIn(in report.TicketInput) []netip.Addr {
 		}
 	}
 	return out
-}
-
-// book is where names and AS numbers come from when something is shown.
-func book(c *cli.Context, cfg *config.Config) *names.Book {
-	opts := names.Options{Database: cfg.ASN.Database}
-	if !c.Bool("no-names") {
-		opts.Resolver = net.DefaultResolver
-	}
-	return names.New(opts)
 }
 
 // listProfiles says what each profile asks for.

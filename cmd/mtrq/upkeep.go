@@ -42,6 +42,14 @@ func withArchive(c *cli.Context, cfg *config.Config, fn func(ctx context.Context
 	return fn(ctx, w)
 }
 
+// sayNoArchive tells a person that an empty answer comes from no archive at all.
+func sayNoArchive(c *cli.Context, ar *archive.Archive) {
+	if _, ok := ar.Zone(); !ok {
+		note(c, "there is no archive in %s yet", ar.Dir())
+		note(c, "hint: mtrq run makes one; --archive, or [archive] dir, says where it is")
+	}
+}
+
 // become gives up root for the owner of a file.
 func become(st os.FileInfo) error {
 	owner, ok := st.Sys().(*syscall.Stat_t)

@@ -17,18 +17,19 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "verify",
 		Usage: "read every report and hold the indexes to them",
-		Description: `Each report must be readable and rightly named; each of its requests must be named
-in no other report, have one line in the index of its day and one in that of its
-target; and nothing else may lie there. Compressed reports are held to their
-checksums. Findings are listed, and the exit code is 1 where there are any.
+		Description: `Each report must be readable, rightly named and have its text; each of its requests
+must be named in no other report, have one line in the index of its day and one in
+that of its target, which say what the report says; and nothing else may lie there.
+Compressed reports are held to their checksums. Findings are listed, and the exit
+code is 1 where there are any.
 
    mtrq verify
    mtrq verify --since 2026-11-01
    mtrq verify --repair
 
 --repair does what can be done: it makes indexes anew, gives reports their right
-names, makes lost texts again, removes what was never finished. It never removes a
-report. It may all run beside mtrq run and mtrq serve.`,
+names, makes lost and empty texts again, removes what was never finished. It never
+removes a report. It may all run beside mtrq run and mtrq serve.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "since", Usage: "only days from this `DATE` on: 2026-11-23"},
 			&cli.BoolFlag{Name: "repair", Usage: "mend what can be mended, then verify again", DisableDefaultText: true},
@@ -49,14 +50,18 @@ report. It may all run beside mtrq run and mtrq serve.`,
 			if err != nil {
 				return err
 			}
-			if c.Bool("repair") {
-				return withArchive(c, cfg, func(ctx context.Context, w *archive.Writer) error { return repair(c, ctx, w, since, format) })
-			}
 			ar, err := archive.Open(cfg.Archive.Dir)
 			if err != nil {
 				return err
 			}
 			defer ar.Close() // only read from
+			if _, ok := ar.Zone(); !ok {
+				return fail(exitFailed, fmt.Errorf("there is no archive in %s: nothing is verified", ar.Dir()),
+					"mtrq run makes one; --archive, or [archive] dir, says where it is")
+			}
+			if c.Bool("repair") {
+				return withArchive(c, cfg, func(ctx context.Context, w *archive.Writer) error { return repair(c, ctx, w, since, format) })
+			}
 			ctx, end := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 			defer end()
 			found, counts, err := verify(ctx, ar, since)

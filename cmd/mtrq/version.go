@@ -27,8 +27,12 @@ func versionCommand() *cli.Command {
 		Name:  "version",
 		Usage: "print the version of mtrq and of what it is built with",
 		Action: func(c *cli.Context) error {
-			fmt.Fprintf(c.App.Writer, "mtrq %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			printVersion(c)
 			return nil
 		},
 	}
+}
+
+func printVersion(c *cli.Context) {
+	fmt.Fprintf(c.App.Writer, "mtrq %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -25,26 +27,41 @@ const (
 )
 
 // waitAll prints the report of each job as it is there. On a terminal it
-// shows the trace that is waited for while it runs.
+// shows the trace that is waited for while it runs. A job without a report keeps none of the
+// others back; when it is stopped, the IDs of those that were not seen are told on stderr.
 func waitAll(c *cli.Context, cfg *config.Config, sp *spool.Spool, ids []ulid.ULID) error {
 	ar, err := archive.Open(cfg.Archive.Dir)
 	if err != nil {
 		return err
 	}
 	defer ar.Close() // only read from
+	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var errs []error
+	shown := false
 	for i, id := range ids {
-		if i > 0 {
+		if ctx.Err() != nil {
+			for _, rest := range ids[i:] {
+				fmt.Fprintf(c.App.ErrWriter, "mtrq: job %s was not seen to its end\n", rest)
+			}
+			break
+		}
+		text, err := waitFor(ctx, c, cfg, ar, sp, id)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if shown {
 			fmt.Fprintln(c.App.Writer)
 		}
-		if err := waitFor(c, ar, sp, id); err != nil {
-			return err
-		}
+		fmt.Fprint(c.App.Writer, text)
+		shown = true
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-func waitFor(c *cli.Context, ar *archive.Archive, sp *spool.Spool, id ulid.ULID) error {
-	ctx := c.Context
+// waitFor gives the text of the job's report once it is there.
+func waitFor(ctx context.Context, c *cli.Context, cfg *config.Config, ar *archive.Archive, sp *spool.Spool, id ulid.ULID) (string, error) {
 	var live *screen
 	if isTerminal(c.App.Writer) {
 		live = &screen{w: c.App.Writer}
@@ -53,20 +70,16 @@ func waitFor(c *cli.Context, ar *archive.Archive, sp *spool.Spool, id ulid.ULID)
 	beat := time.NewTicker(lookEvery)
 	defer beat.Stop()
 	for {
-		text, done, err := lookAt(ar, sp, id)
-		if err != nil {
-			return err
+		text, done, err := lookAt(cfg, ar, sp, id)
+		if (err != nil || done) && live != nil {
+			live.clear()
 		}
-		if done {
-			if live != nil {
-				live.clear()
-			}
-			fmt.Fprint(c.App.Writer, text)
-			return nil
+		if err != nil || done {
+			return text, err
 		}
-		if _, tracing, why := sp.RunState(time.Now()); !tracing && !told {
+		if why, hint := nobodyTraces(sp); why != "" && !told {
 			told = true
-			fmt.Fprintf(c.App.ErrWriter, "mtrq: job %s waits in %s: nobody is tracing (%s)\nmtrq: hint: %s\n", id, sp.Dir(), why, nobodyHint)
+			fmt.Fprintf(c.App.ErrWriter, "mtrq: job %s waits in %s: nobody is tracing (%s)\nmtrq: hint: %s\n", id, sp.Dir(), why, hint)
 		}
 		if live != nil && text != "" {
 			live.draw(text)
@@ -74,26 +87,32 @@ func waitFor(c *cli.Context, ar *archive.Archive, sp *spool.Spool, id ulid.ULID)
 		select {
 		case <-beat.C:
 		case <-ctx.Done():
-			return fmt.Errorf("stopped waiting for job %s, which goes on: %w", id, context.Cause(ctx))
+			return "", fmt.Errorf("stopped waiting for job %s, which goes on: %w", id, context.Cause(ctx))
 		}
 	}
 }
 
+// nobodyTraces says why, and what to do; nothing where somebody does.
+func nobodyTraces(sp *spool.Spool) (why, hint string) {
+	st, tracing, why := sp.RunState(time.Now())
+	if !tracing {
+		return why, nobodyHint
+	}
+	if why = st.Unable(); why != "" {
+		return fmt.Sprintf("process %d can send no probes: %s", st.PID, printable(why)), "mtrq check says what to mend"
+	}
+	return "", ""
+}
+
 // lookAt gives the report's text, or what is to be seen of a job so far.
-func lookAt(ar *archive.Archive, sp *spool.Spool, id ulid.ULID) (text string, done bool, err error) {
-	if text, ok, err := reported(ar, id); err != nil || ok {
+func lookAt(cfg *config.Config, ar *archive.Archive, sp *spool.Spool, id ulid.ULID) (text string, done bool, err error) {
+	if text, ok, err := reported(cfg, ar, id); err != nil || ok {
 		return text, ok, err
 	}
-	place, err := sp.Where(id)
-	if errors.Is(err, fs.ErrPermission) {
-		// Only the report is ours to see, and why there will be none.
-		why, missing := sp.ReadState(run.BadState(id))
-		if missing != nil {
-			return "", false, nil
-		}
-		place, err = spool.Place{State: spool.StateBad, Reason: strings.TrimSpace(string(why))}, nil
-	}
+	place, err := whereIs(sp, id)
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "", false, nil // only the report is ours to see
 	case err != nil:
 		return "", false, err
 	case place.State == spool.StateBad:
@@ -102,17 +121,47 @@ func lookAt(ar *archive.Archive, sp *spool.Spool, id ulid.ULID) (text string, do
 		// Its report was written between our two looks; the next one finds it.
 		return "", false, nil
 	case place.Events == "":
-		return fmt.Sprintf("job %s waits (%s)\n", id, place.State), false, nil
+		by, at, ok := servedBy(sp, id)
+		if !ok {
+			return fmt.Sprintf("job %s waits (%s)\n", id, place.State), false, nil
+		}
+		text = fmt.Sprintf("served by the trace of %s:\n", by) // short: it is drawn
+		if rep, err := running(at, by); err == nil && rep != nil {
+			text += report.Text(rep.In(zoneOf(cfg, ar)))
+		}
+		return text, false, nil
 	}
 	rep, err := running(place, id)
 	if err != nil || rep == nil {
 		return "", false, err
 	}
-	return report.Text(rep), false, nil
+	return report.Text(rep.In(zoneOf(cfg, ar))), false, nil
 }
 
-// reported gives the text of an archived report.
-func reported(ar *archive.Archive, id ulid.ULID) (string, bool, error) {
+// whereIs is spool.Where, and of a job that could not be traced also for who
+// may not look into the spool.
+func whereIs(sp *spool.Spool, id ulid.ULID) (spool.Place, error) {
+	place, err := sp.Where(id)
+	if errors.Is(err, fs.ErrPermission) {
+		if why, missing := sp.ReadState(run.BadState(id)); missing == nil {
+			return spool.Place{State: spool.StateBad, Reason: strings.TrimSpace(string(why))}, nil
+		}
+	}
+	return place, err
+}
+
+// servedBy is the job whose trace serves this one, too, and where it is.
+func servedBy(sp *spool.Spool, id ulid.ULID) (by ulid.ULID, at spool.Place, ok bool) {
+	st, tracing, _ := sp.RunState(time.Now())
+	if by, ok = st.Served[id]; !ok || !tracing {
+		return by, at, false
+	}
+	at, err := sp.Where(by)
+	return by, at, err == nil
+}
+
+// reported gives the text of an archived report, as mtrq show does.
+func reported(cfg *config.Config, ar *archive.Archive, id ulid.ULID) (string, bool, error) {
 	e, err := ar.Find(id.String())
 	if errors.Is(err, archive.ErrNotFound) {
 		return "", false, nil
@@ -120,8 +169,15 @@ func reported(ar *archive.Archive, id ulid.ULID) (string, bool, error) {
 	if err != nil {
 		return "", false, err
 	}
-	text, err := ar.Text(e)
-	return string(text), err == nil, err
+	rep, err := ar.Load(e)
+	if errors.Is(err, report.ErrNewerSchema) {
+		text, err := ar.Text(e) // what the newer mtrq made of it
+		return string(text), err == nil, err
+	}
+	if err != nil {
+		return "", false, err
+	}
+	return report.Text(rep.In(zoneOf(cfg, ar))), true, nil
 }
 
 // running makes a report of a trace that runs, from its events.
@@ -151,11 +207,14 @@ func showRunning(c *cli.Context, cfg *config.Config, ref, format string, notFoun
 	if err != nil {
 		return notFound
 	}
-	sp, err := spool.Open(cfg.Spool.Dir, spool.Options{})
+	sp, err := spool.Look(cfg.Spool.Dir)
 	if err != nil {
 		return notFound
 	}
-	place, err := sp.Where(id)
+	place, err := whereIs(sp, id)
+	if errors.Is(err, fs.ErrPermission) {
+		return fail(exitFailed, notFound, "it may wait or run: the spool is its owner's alone to see")
+	}
 	if err != nil || place.State == spool.StateUnknown {
 		return notFound
 	}
@@ -163,7 +222,19 @@ func showRunning(c *cli.Context, cfg *config.Config, ref, format string, notFoun
 		return fail(exitData, fmt.Errorf("job %s could not be traced: %s", id, place.Reason), "it lies in "+sp.Dir()+"/bad")
 	}
 	if place.Events == "" {
-		return fail(exitTryAgain, fmt.Errorf("job %s has no report yet: it waits (%s)", id, place.State), nobodyHint+", if none runs")
+		by, at, ok := servedBy(sp, id)
+		if !ok {
+			hint := "mtrq show has it as soon as its trace has begun"
+			if why, do := nobodyTraces(sp); why != "" {
+				hint = do + ": nobody is tracing (" + why + ")"
+			}
+			return fail(exitTryAgain, fmt.Errorf("job %s has no report yet: it waits (%s)", id, place.State), hint)
+		}
+		if at.Events == "" {
+			return fail(exitTryAgain, fmt.Errorf("job %s has no report yet: it is served by the trace of %s", id, by), "mtrq show has it in a moment")
+		}
+		note(c, "job %s is served by the trace of %s, which goes on", id, by)
+		place, id = at, by
 	}
 	rep, err := running(place, id)
 	if err != nil {
@@ -172,22 +243,13 @@ func showRunning(c *cli.Context, cfg *config.Config, ref, format string, notFoun
 	if rep == nil {
 		return notFound
 	}
-	switch format {
-	case "json":
+	if format == "json" {
 		return report.Encode(c.App.Writer, rep)
-	case explainFormat:
-		return writeExplained(c, rep)
-	case ticketFormat:
-		ar, err := archive.Open(cfg.Archive.Dir)
-		if err != nil {
-			return err
-		}
-		defer ar.Close() // only read from
-		return showTicket(c, cfg, ar, rep, nil)
-	case "svg":
-		_, err = c.App.Writer.Write(report.SVG(rep))
+	}
+	ar, err := archive.Open(cfg.Archive.Dir)
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(c.App.Writer, report.Text(rep))
-	return err
+	defer ar.Close() // only read from
+	return writeReport(c, cfg, ar, rep, format)
 }

@@ -14,7 +14,8 @@ usage: mtrq-drop [-d DIR] [-r REASON] [-e EVENT] [-t KEY=VALUE]... [-p icmp|udp|
   -p PROTOCOL    what the probes are (default icmp)
 
 Prints the name of each file it dropped; mtrq keeps that as sent_as. Needs membership of the group mtrq-drop.
-exit: 0 done, 64 usage, 65 a value that no job may have, 69 no such directory, 73 cannot create, 77 no permission
+exit: 0 done, 64 usage, 65 a value that no job may have, 69 no such directory, 73 cannot create, 74 not durable,
+      77 no permission
 EOF
 }
 
@@ -88,6 +89,20 @@ if [ ! -w "$dir" ] || [ ! -x "$dir" ]; then
 	die 77 "no permission to write into $dir (join its group: usermod -aG mtrq-drop $(id -un))"
 fi
 
+# A sync that takes names (GNU, newer busybox) tells of their errors. One that takes none writes everything back and
+# tells nothing: with it a job is safe against everything but a power cut in the next seconds, and a failing disk.
+# Which it is its help says: asking it with a file would take a failing disk for an old sync.
+names=no
+if sync --help 2>&1 | grep -q FILE; then names=yes; fi
+
+durable() { # durable FILE WORDS
+	if [ "$names" = yes ]; then
+		sync "$1" || die 74 "cannot make $1 durable (see dmesg): $2"
+	else
+		sync
+	fi
+}
+
 # mtrq must be able to read what we leave. 1 of 5: no more than the group needs.
 umask 0027
 temporary=
@@ -102,20 +117,18 @@ for target; do
 
 	# 3 of 5: the whole job, and then the right to read it (mktemp always makes 0600).
 	{
-		printf "target = '%s'\n%s" "$target" "$job"
-		[ -z "$tags" ] || printf '[tags]\n%s' "$tags"
+		printf "target = '%s'\n%s" "$target" "$job" && { [ -z "$tags" ] || printf '[tags]\n%s' "$tags"; }
 	} >"$temporary" || die 73 "cannot write $temporary (disk full?)"
 	chmod 0640 "$temporary" || die 73 "cannot chmod $temporary"
 
-	# 4 of 5: durable before visible. sync with a file name is GNU and newer busybox; without it the job is safe
-	# against everything but a power cut in the next seconds.
-	sync "$temporary" 2>/dev/null || sync
+	# 4 of 5: durable before visible.
+	durable "$temporary" "no trace is asked for"
 
 	# 5 of 5: visible, whole, in one step. The name must not begin with a dot; -n never replaces another's job.
 	name=${temporary##*/.}.toml
 	mv -n "$temporary" "$dir/$name" || die 73 "cannot rename $temporary"
 	[ ! -e "$temporary" ] || die 73 "$dir/$name exists already; try again"
 	temporary=
-	sync "$dir" 2>/dev/null || sync
+	durable "$dir" "$name lies there and may be traced all the same; a power cut may undo it"
 	printf '%s\n' "$name"
 done

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,19 +21,27 @@ type audit struct {
 	byDay    map[string]int      // lines of days
 	byTarget map[string]int      // lines by target
 	bad      map[string]bool     // in bad/, with a reason that says something
+	alone    map[string]bool     // of these: in a file of its own
+	sentAs   map[string][]string // reports, and files in bad/, that name a file of drop/
 	why      map[string]int      // reasons of files in bad/, without IDs
+	joined   int                 // jobs that are named in the report of another
 	left     []string            // what else lies about
 }
 
 var (
 	reportFile = regexp.MustCompile(`^\d{4}/\d\d/\d\d/\d\d/\d{6}[+-]\d{4}_[^/]+_([0-9A-Z]{26})\.json$`)
 	jobID      = regexp.MustCompile(`^[0-7][0-9A-HJKMNP-TV-Z]{25}$`)
+	sentAsLine = regexp.MustCompile(`(?m)^sent_as *= *["']([^"']+)["']$`)
+	fromDrop   = regexp.MustCompile(`^drop/([^ :]+)`)
 	anyID      = regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`)
 )
 
 // look reads what is there.
 func look(spool, archive string) (*audit, error) {
-	a := &audit{reports: map[string][]string{}, byDay: map[string]int{}, byTarget: map[string]int{}, bad: map[string]bool{}, why: map[string]int{}}
+	a := &audit{
+		reports: map[string][]string{}, byDay: map[string]int{}, byTarget: map[string]int{},
+		bad: map[string]bool{}, alone: map[string]bool{}, sentAs: map[string][]string{}, why: map[string]int{},
+	}
 	if err := a.archive(archive); err != nil {
 		return nil, err
 	}
@@ -73,7 +82,8 @@ func (a *audit) report(path, rel, id string) error {
 		MTRQ struct {
 			ID       string `json:"id"`
 			Requests []struct {
-				ID string `json:"id"`
+				ID     string `json:"id"`
+				SentAs string `json:"sent_as"`
 			} `json:"requests"`
 		} `json:"mtrq"`
 	}
@@ -83,8 +93,12 @@ func (a *audit) report(path, rel, id string) error {
 	if r.MTRQ.ID != id || len(r.MTRQ.Requests) == 0 {
 		return fmt.Errorf("%s: it is the report of %q, with %d requests", rel, r.MTRQ.ID, len(r.MTRQ.Requests))
 	}
+	a.joined += len(r.MTRQ.Requests) - 1
 	for _, q := range r.MTRQ.Requests {
 		a.reports[q.ID] = append(a.reports[q.ID], rel)
+		if q.SentAs != "" {
+			a.sentAs[q.SentAs] = append(a.sentAs[q.SentAs], rel)
+		}
 	}
 	return nil
 }
@@ -107,14 +121,18 @@ func countLines(path string, into map[string]int) error {
 }
 
 func (a *audit) spool(dir string) error {
-	// What is in tmp/ was acknowledged to nobody, and goes when it is old.
-	for _, sub := range []string{"drop", "new", "cur"} {
+	// What senders write is acknowledged to nobody in tmp/, nor under a hidden
+	// name in drop/, and goes when it is old.
+	for _, sub := range []string{"drop", "tmp", "new", "cur"} {
 		entries, err := os.ReadDir(filepath.Join(dir, sub))
 		if err != nil && !os.IsNotExist(err) {
 			return err
 		}
 		for _, e := range entries {
-			a.left = append(a.left, "spool/"+sub+"/"+e.Name())
+			ofASender := sub == "drop" && strings.HasPrefix(e.Name(), ".") || sub == "tmp" && !strings.HasSuffix(e.Name(), ".intake")
+			if !ofASender {
+				a.left = append(a.left, "spool/"+sub+"/"+e.Name())
+			}
 		}
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, "bad"))
@@ -132,14 +150,20 @@ func (a *audit) spool(dir string) error {
 			continue
 		}
 		a.why[anyID.ReplaceAllString(strings.TrimSpace(string(why)), "ID")]++
+		text, err := os.ReadFile(filepath.Join(dir, "bad", name))
+		if err != nil {
+			return err
+		}
+		if m := sentAsLine.FindSubmatch(text); m != nil {
+			a.sentAs[string(m[1])] = append(a.sentAs[string(m[1])], "bad/"+name)
+		}
+		if m := fromDrop.FindSubmatch(why); m != nil {
+			a.sentAs[string(m[1])] = append(a.sentAs[string(m[1])], "bad/"+name)
+		}
 		// A job's name begins with its ID; a list of jobs holds theirs.
-		if id, _, _ := strings.Cut(name, "."); jobID.MatchString(id) && strings.HasSuffix(name, ".job") {
-			a.bad[id] = true
+		if id, _, _ := strings.Cut(name, "."); jobID.MatchString(id) && (strings.HasSuffix(name, ".job") || strings.HasSuffix(name, ".foreign")) {
+			a.bad[id], a.alone[id] = true, true
 		} else if strings.HasSuffix(name, ".batch") {
-			text, err := os.ReadFile(filepath.Join(dir, "bad", name))
-			if err != nil {
-				return err
-			}
 			for _, id := range anyID.FindAllString(string(text), -1) {
 				a.bad[id] = true
 			}
@@ -148,8 +172,9 @@ func (a *audit) spool(dir string) error {
 	return nil
 }
 
-// faults holds the promise: each acknowledged job is named in exactly one
-// report or lies in bad/ with a reason; no job at all is named twice; each
+// faults holds the promise: each acknowledged job, by its ID or by the name
+// of its file in drop/, is named in exactly one report or lies in bad/ with a reason, and not
+// both; no job at all is named twice; each
 // that is named has one line of the day and one by target; and nothing else
 // is left.
 func (a *audit) faults(acknowledged []string) (out []string) {
@@ -160,9 +185,23 @@ func (a *audit) faults(acknowledged []string) (out []string) {
 			say("%s was given to two jobs", id)
 		}
 		seen[id] = true
+		named, bad := a.reports[id], a.bad[id]
+		if !jobID.MatchString(id) {
+			named = a.sentAs[id]
+		}
 		// A list in bad/ may hold jobs of which there are reports.
-		if len(a.reports[id]) == 0 && !a.bad[id] {
+		if len(named) == 0 && !bad {
 			say("%s was acknowledged and is LOST", id)
+		}
+	}
+	for id := range a.alone {
+		if len(a.reports[id]) > 0 {
+			say("%s is reported, and in bad/ too", id)
+		}
+	}
+	for name, files := range a.sentAs { // no name is given twice
+		if len(files) > 1 {
+			say("drop/%s is DOUBLED: %s", name, strings.Join(files, ", "))
 		}
 	}
 	for id, files := range a.reports {
@@ -187,8 +226,8 @@ func (a *audit) faults(acknowledged []string) (out []string) {
 	return out
 }
 
-// held fails the test for each fault, then plants a loss, a double and a lost
-// line and fails it for each that the auditor does not see: an audit that
+// held fails the test for each fault, then plants a loss, a double, a lost
+// line and a job that is reported and in bad/ too, and fails it for each that the auditor does not see: an audit that
 // finds nothing is worth what its eyes are. It gives the audit.
 func (s *site) held(t *testing.T) *audit {
 	t.Helper()
@@ -213,7 +252,7 @@ func (s *site) plant(t *testing.T, a *audit) {
 	t.Helper()
 	for _, id := range s.acks {
 		files := a.reports[id]
-		if len(files) != 1 {
+		if len(files) != 1 || !strings.HasSuffix(files[0], "_"+id+".json") { // none, or that of another
 			continue
 		}
 		path := filepath.Join(s.archive, files[0])
@@ -248,6 +287,12 @@ func (s *site) plant(t *testing.T, a *audit) {
 		must(os.WriteFile(index, []byte(strings.Replace(string(text), `{"id":"`+id, `{"xx":"`+id, 1)), 0o644))
 		expect("the lost line", id+" has 0 lines of the day")
 		must(os.WriteFile(index, text, 0o644))
+
+		bad := filepath.Join(s.spool, "bad", id+".1.job")
+		must(os.WriteFile(bad, nil, 0o600))
+		must(os.WriteFile(bad+".reason", []byte("planted\n"), 0o600))
+		expect("the job in bad/ too", id+" is reported, and in bad/ too")
+		must(errors.Join(os.Remove(bad), os.Remove(bad+".reason")))
 		return
 	}
 	t.Error("there is no report to plant a loss with: this proves nothing")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -25,10 +26,11 @@ type call struct {
 func (c call) String() string { return fmt.Sprintf("%s %s #%d", c.name, c.path, c.nth) }
 
 var (
-	idInPath    = regexp.MustCompile(`[0-7][0-9A-HJKMNP-TV-Z]{25}`)
-	timeInPath  = regexp.MustCompile(`\d{4}/\d\d/\d\d(/\d\d)?(/\d{6}[+-]\d{4}_[0-9.]+_)?|\d{4}-\d\d\.jsonl`)
-	numberAfter = regexp.MustCompile(`(\.tmp-\S*?)\d{4,}`)
-	hashInPath  = regexp.MustCompile(`target/[0-9a-f]{2}`)
+	idInPath     = regexp.MustCompile(`[0-7][0-9A-HJKMNP-TV-Z]{25}`)
+	timeInPath   = regexp.MustCompile(`\d{4}/\d\d/\d\d(/\d\d)?(/\d{6}[+-]\d{4}_[0-9.]+_)?|\d{4}-\d\d\.jsonl`)
+	numberAfter  = regexp.MustCompile(`(\.tmp-\S*?)\d{4,}`)
+	mktempInPath = regexp.MustCompile(`mtrq-drop\.[A-Za-z0-9]{6}`)
+	hashInPath   = regexp.MustCompile(`target/[0-9a-f]{2}`)
 )
 
 // plainPath takes out of a path what differs from run to run.
@@ -37,6 +39,7 @@ func plainPath(p string) string {
 	p = idInPath.ReplaceAllString(p, "ID")
 	p = timeInPath.ReplaceAllString(p, "T")
 	p = numberAfter.ReplaceAllString(p, "${1}N")
+	p = mktempInPath.ReplaceAllString(p, "mtrq-drop.N")
 	return hashInPath.ReplaceAllString(p, "target/XX")
 }
 
@@ -46,6 +49,13 @@ const caughtVariable = "MTRQ_TORTURE_CAUGHT"
 // caught runs a command of mtrq under a catcher and takes what it
 // acknowledged. The command may fail or die.
 func (s *site) caught(t *testing.T, c *catcher, args ...string) (calls []call, out string, err error) {
+	t.Helper()
+	return s.caughtCommand(t, c, func(before []string) *exec.Cmd { return s.command(t, before, args...) })
+}
+
+// caughtCommand is caught for any command, which is given what comes before
+// its program.
+func (s *site) caughtCommand(t *testing.T, c *catcher, command func(before []string) *exec.Cmd) (calls []call, out string, err error) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -57,8 +67,8 @@ func (s *site) caught(t *testing.T, c *catcher, args ...string) (calls []call, o
 	}
 	defer unix.Close(pair[0])
 	theirs := os.NewFile(uintptr(pair[1]), "pair")
-	cmd := s.command(t, []string{self}, args...)
-	cmd.Env = append(cmd.Env, caughtVariable+"=1")
+	cmd := command([]string{self})
+	cmd.Env = append(cmd.Environ(), caughtVariable+"=1")
 	cmd.ExtraFiles = []*os.File{theirs}
 	var stdout, talk bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &talk

@@ -45,7 +45,7 @@ func watched() map[int]struct {
 	return map[int]w{
 		unix.SYS_OPENAT: {"openat", byPath}, unix.SYS_NEWFSTATAT: {"newfstatat", byPath}, unix.SYS_MKDIRAT: {"mkdirat", byPath},
 		unix.SYS_UNLINKAT: {"unlinkat", byPath}, unix.SYS_FCHMODAT: {"fchmodat", byPath}, unix.SYS_SETXATTR: {"setxattr", byPlainPath},
-		unix.SYS_STATFS: {"statfs", byPlainPath}, unix.SYS_RENAMEAT: {"renameat", byTwoPaths}, unix.SYS_RENAMEAT2: {"renameat2", byTwoPaths},
+		unix.SYS_UTIMENSAT: {"utimensat", byPath}, unix.SYS_STATFS: {"statfs", byPlainPath}, unix.SYS_RENAMEAT: {"renameat", byTwoPaths}, unix.SYS_RENAMEAT2: {"renameat2", byTwoPaths},
 		unix.SYS_LINKAT: {"linkat", byTwoPaths}, unix.SYS_READ: {"read", byFD}, unix.SYS_PREAD64: {"pread64", byFD},
 		unix.SYS_WRITE: {"write", byFD}, unix.SYS_PWRITE64: {"pwrite64", byFD}, unix.SYS_FTRUNCATE: {"ftruncate", byFD},
 		unix.SYS_FSYNC: {"fsync", byFD}, unix.SYS_FDATASYNC: {"fdatasync", byFD}, unix.SYS_CLOSE: {"close", byFD},

@@ -1,11 +1,14 @@
 package torture
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -78,13 +81,30 @@ func (d *disk) mount(t *testing.T) {
 
 func (d *disk) unmount(t *testing.T) {
 	t.Helper()
-	sh(t, "umount", d.dir)
+	if err := umount(d.dir); err != nil {
+		t.Fatal(err)
+	}
 }
 
-// unmountLater is unmount when the test has ended, whose context is over.
+// unmountLater is unmount when the test has ended.
 func unmountLater(t *testing.T, d *disk) {
-	if out, err := exec.Command("umount", d.dir).CombinedOutput(); err != nil {
-		t.Errorf("umount %s: %v\n%s", d.dir, err, out)
+	if err := umount(d.dir); err != nil {
+		t.Error(err)
+	}
+}
+
+// umount waits for the children of tests that run beside this one: between
+// fork and exec they have its files open, too.
+func umount(dir string) error {
+	for try := 0; ; try++ {
+		out, err := exec.Command("umount", dir).CombinedOutput()
+		if err == nil {
+			return nil
+		}
+		if try == 100 || !bytes.Contains(out, []byte("busy")) {
+			return fmt.Errorf("umount %s: %w\n%s", dir, err, out)
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 

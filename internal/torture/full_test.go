@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mtrq/mtrq/internal/lab"
 )
 
 // TestFullDisks is the short form of TestTortureFullDisks.
@@ -108,7 +110,7 @@ func fullDisks(t *testing.T, each time.Duration) {
 	node.stop()
 	a := s.held(t)
 	s.sound(t)
-	t.Logf("%d jobs acknowledged, %d reported, %d in bad/", len(s.acks), len(a.reports), len(a.bad))
+	t.Logf("%d jobs acknowledged, %d reported (%d in the report of another), %d in bad/", len(s.acks), len(a.reports), a.joined, len(a.bad))
 }
 
 // awaitReports waits until so many more reports are there.
@@ -130,13 +132,7 @@ func awaitReports(t *testing.T, s *site, more int) {
 // await looks at what the world shows until it is as wanted.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	end := time.Now().Add(patience)
-	for !ok() {
-		if time.Now().After(end) {
-			t.Fatalf("waited %s in vain for %s", patience, what)
-		}
-		time.Sleep(50 * time.Millisecond) // nothing tells of it
-	}
+	lab.Await(t, patience, 50*time.Millisecond, what, ok)
 }
 
 // fill takes all that a file system has left of blocks or inodes.

@@ -10,7 +10,7 @@ import (
 )
 
 // TestKilledAtRandom is the short form of TestTortureKilledAtRandom.
-func TestKilledAtRandom(t *testing.T) { killedAtRandom(t, 40) }
+func TestKilledAtRandom(t *testing.T) { killedAtRandom(t, 80) }
 
 // killedAtRandom kills the node and its senders at random moments under load,
 // until so many have died of it.
@@ -23,8 +23,22 @@ func killedAtRandom(t *testing.T, kills int) {
 	stop := make(chan struct{})
 	var senders sync.WaitGroup
 	var ofSenders atomic.Int64
-	for range 3 {
+	ways := []func(kill time.Duration, targets []string) (bool, error){
+		func(kill time.Duration, targets []string) (bool, error) { return s.enqueue(t, kill, targets...) },
+	}
+	if membersCan(t) { // two ways through drop/; each of their senders lives some 30 ms
+		s.layOut(t)
+		ways = append(ways,
+			func(kill time.Duration, targets []string) (bool, error) {
+				return s.outcome(s.command(t, s.member(t), append([]string{"enqueue", "--rounds", "1"}, targets...)...), 2*kill)
+			},
+			func(kill time.Duration, targets []string) (bool, error) {
+				return s.outcome(s.recipe(t, nil, targets...), 3*kill)
+			})
+	}
+	for i := range 5 {
 		own := rand.New(rand.NewPCG(r.Uint64(), 2))
+		send := ways[max(0, i-2)%len(ways)]
 		senders.Go(func() {
 			for {
 				select {
@@ -40,7 +54,7 @@ func killedAtRandom(t *testing.T, kills int) {
 				if own.IntN(2) == 0 { // they live for some 10 ms
 					kill = time.Duration(1 + own.IntN(int(14*time.Millisecond)))
 				}
-				killed, err := s.enqueue(t, kill, s.some(own, many, targets)...)
+				killed, err := send(kill, s.some(own, many, targets))
 				switch {
 				case killed:
 					ofSenders.Add(1)
@@ -51,6 +65,11 @@ func killedAtRandom(t *testing.T, kills int) {
 			}
 		})
 	}
+	end := sync.OnceFunc(func() {
+		close(stop)
+		senders.Wait()
+	})
+	defer end()
 	node := s.node(t)
 	ofNode := 0
 	for ofNode+int(ofSenders.Load()) < kills && !t.Failed() {
@@ -59,16 +78,21 @@ func killedAtRandom(t *testing.T, kills int) {
 		node.kill()
 		ofNode++
 	}
-	close(stop)
-	senders.Wait()
+	end()
 	s.drain(t)
 	a := s.held(t)
 	s.sound(t)
-	t.Logf("%d kills of the node and %d of senders; %d jobs acknowledged, %d reported, %d in bad/", ofNode, ofSenders.Load(), len(s.acks), len(a.reports), len(a.bad))
+	t.Logf("%d kills of the node and %d of senders; %d jobs acknowledged, %d reported (%d in the report of another), %d in bad/", ofNode, ofSenders.Load(), len(s.acks), len(a.reports), a.joined, len(a.bad))
 	for why, files := range a.why {
 		t.Logf("%d files in bad/: %q", files, why)
 	}
 	if ofNode == 0 || ofSenders.Load() == 0 {
 		t.Error("only one of the two was killed")
+	}
+	if membersCan(t) && len(a.sentAs) == 0 {
+		t.Error("no job came through drop/ by a script")
+	}
+	if a.joined == 0 {
+		t.Error("no job shared a trace with another")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,13 +21,24 @@ type cut struct {
 	at      call // zero: after the command
 }
 
-// lives are the commands of a life on an empty disk: a job, a list, a run.
-func (s *site) lives() [][]string {
-	return [][]string{
-		{"enqueue", "--rounds", "1", s.target(0)},
-		{"enqueue", "--rounds", "1", s.target(1), s.target(2)},
-		{"run", "--once"},
+// lives are the commands of a life on an empty disk: a job, a list, two
+// requests that share a trace, one through drop/ by mtrq and one by a script, a run.
+func (s *site) lives(t *testing.T) []func(before []string) *exec.Cmd {
+	mtrq := func(args ...string) func([]string) *exec.Cmd {
+		return func(before []string) *exec.Cmd { return s.command(t, before, args...) }
 	}
+	out := []func([]string) *exec.Cmd{
+		mtrq("enqueue", "--rounds", "1", s.target(0)),
+		mtrq("enqueue", "--rounds", "1", s.target(1), s.target(2)),
+		mtrq("enqueue", s.target(3), s.target(3)),
+	}
+	if membersCan(t) {
+		out = append(out, func(before []string) *exec.Cmd {
+			s.layOut(t) // opens drop/ to members
+			return s.command(t, append(before, s.member(t)...), "enqueue", "--rounds", "1", s.target(4))
+		}, func(before []string) *exec.Cmd { return s.recipe(t, before, s.target(5)) })
+	}
+	return append(out, mtrq("run", "--once"))
 }
 
 // TestPowerCut is the short form of TestTorturePowerCut.
@@ -48,7 +60,7 @@ func powerCut(t *testing.T, kind, way string, limit int) {
 	if way == "shutdown" && !canGoDown(t, kind) {
 		t.Skipf("%s of this kernel knows no shutdown without a flush: see the copies of its image", kind)
 	}
-	n := network(t, 3)
+	n := network(t, 6)
 	where := t.TempDir()
 	d := makeDisk(t, kind, where)
 	empty := filepath.Join(where, "empty.img")
@@ -64,10 +76,10 @@ func powerCut(t *testing.T, kind, way string, limit int) {
 	// A life without a cut tells at which calls there can be one.
 	s := fresh()
 	var cuts []cut
-	for i, args := range s.lives() {
-		calls, _, err := s.caught(t, &catcher{}, args...)
+	for i, command := range s.lives(t) {
+		calls, _, err := s.caughtCommand(t, &catcher{}, command)
 		if err != nil {
-			t.Fatalf("%v: %v", args, err)
+			t.Fatalf("command %d: %v", i, err)
 		}
 		calls = slices.DeleteFunc(worth(calls), func(c call) bool { return !changes(c) })
 		for _, at := range spread(calls, limit) {
@@ -90,7 +102,7 @@ func powerCut(t *testing.T, kind, way string, limit int) {
 		}
 		s.afterCut(t, d, c)
 		if t.Failed() {
-			t.Fatalf("at %s of %v", c.at, s.lives()[c.command])
+			t.Fatalf("at %s of command %d", c.at, c.command)
 		}
 	}
 	t.Logf("%s, %s: the power was cut at %d of %d moments; %d times the disk held less than the kernel did", kind, way, reached, len(cuts), less)
@@ -126,7 +138,7 @@ func (s *site) lifeCut(t *testing.T, d *disk, c cut, way string) (hit, lost bool
 			t.Errorf("shut %s down: %v", d.kind, err)
 		}
 	}
-	for i, args := range s.lives() {
+	for i, command := range s.lives(t) {
 		if i > c.command {
 			break
 		}
@@ -134,9 +146,9 @@ func (s *site) lifeCut(t *testing.T, d *disk, c cut, way string) (hit, lost bool
 		if i == c.command && c.at != (call{}) {
 			k.at, k.harm = c.at, power
 		}
-		_, _, err := s.caught(t, k, args...)
+		_, _, err := s.caughtCommand(t, k, command)
 		if hit = k.done; !hit && err != nil {
-			t.Fatalf("%v: %v", args, err)
+			t.Fatalf("command %d: %v", i, err)
 		}
 	}
 	if !hit { // after the command
@@ -180,7 +192,7 @@ func (s *site) afterCut(t *testing.T, d *disk, c cut) {
 		if now, err := os.ReadFile(filepath.Join(s.archive, file)); err != nil || !bytes.Equal(was, now) {
 			t.Errorf("the report %s was there after the cut and is not what it was: %v", file, err)
 		}
-		for i := range 3 {
+		for i := range 6 {
 			if probes := s.net.Truth().Toward(i, lab.Window{From: start}).Probes; strings.Contains(file, "_"+s.target(i)+"_") && probes > 0 {
 				t.Errorf("%s had its report and was traced again with %d probes", s.target(i), probes)
 			}

@@ -31,6 +31,7 @@ type site struct {
 
 	mu   sync.Mutex
 	acks []string
+	asks int // calls of enqueue
 }
 
 // network is shared by the sites of a test: their targets may be the same.
@@ -60,7 +61,7 @@ reserve_bytes = 0
 reserve_inodes = 0
 [trace]
 interval = "100ms"
-min_packets = 5
+min_packets = 2
 tail = "1s"
 `
 
@@ -84,10 +85,10 @@ func (s *site) command(t *testing.T, before []string, args ...string) *exec.Cmd 
 	return cmd
 }
 
-// acknowledge takes the IDs of whole lines.
+// acknowledge takes the IDs of whole lines, or the names of files in drop/.
 func (s *site) acknowledge(stdout string) (ids []string) {
 	for line := range strings.Lines(stdout) {
-		if id := strings.TrimSuffix(line, "\n"); id != line && jobID.MatchString(id) {
+		if id := strings.TrimSuffix(line, "\n"); id != line && (jobID.MatchString(id) || recipeFile.MatchString(id)) {
 			ids = append(ids, id)
 		}
 	}
@@ -106,13 +107,36 @@ func (s *site) acknowledged() int {
 
 // enqueue asks for traces and takes what was acknowledged, however it ends.
 // kill, unless 0, is when it is killed; it tells whether that came in time.
+// Every second call leaves the rounds open: such jobs share a trace with
+// others to the same target.
 func (s *site) enqueue(t *testing.T, kill time.Duration, targets ...string) (killed bool, err error) {
 	t.Helper()
-	cmd := s.command(t, nil, "enqueue", "--rounds", "1", "-")
-	cmd.Stdin = strings.NewReader(strings.Join(targets, "\n") + "\n")
-	if len(targets) == 1 {
-		cmd = s.command(t, nil, "enqueue", "--rounds", "1", targets[0])
+	s.mu.Lock()
+	s.asks++
+	alone := s.asks%2 == 0
+	s.mu.Unlock()
+	return s.ask(t, kill, alone, targets...)
+}
+
+// ask is enqueue, with jobs that share with nobody (alone) or do.
+func (s *site) ask(t *testing.T, kill time.Duration, alone bool, targets ...string) (killed bool, err error) {
+	t.Helper()
+	args := []string{"enqueue"}
+	if alone {
+		args = append(args, "--rounds", "1")
 	}
+	last := "-"
+	if len(targets) == 1 {
+		last = targets[0]
+	}
+	cmd := s.command(t, nil, append(args, last)...)
+	cmd.Stdin = strings.NewReader(strings.Join(targets, "\n") + "\n")
+	return s.outcome(cmd, kill)
+}
+
+// outcome runs a sender, perhaps until it is killed, and takes what was
+// acknowledged.
+func (s *site) outcome(cmd *exec.Cmd, kill time.Duration) (killed bool, err error) {
 	var out, talk bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &talk
 	if err := cmd.Start(); err != nil {
@@ -125,7 +149,7 @@ func (s *site) enqueue(t *testing.T, kill time.Duration, targets ...string) (kil
 	err = cmd.Wait()
 	s.acknowledge(out.String())
 	if err != nil {
-		err = fmt.Errorf("enqueue: %w: %s", err, strings.TrimSpace(talk.String()))
+		err = fmt.Errorf("%v: %w: %s", cmd.Args, err, strings.TrimSpace(talk.String()))
 	}
 	return wasKilled(cmd), err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,18 +38,27 @@ func readTable(t *testing.T) (out []string) {
 	return out
 }
 
+var jobIDBefore = regexp.MustCompile(`^[0-7][0-9A-HJKMNP-TV-Z]{25}`)
+
 // found is what the spool holds of a job, in the words of the table; "" for
 // nothing at all.
-func (s *site) found(t *testing.T, id string) string {
+func (s *site) found(t *testing.T, ack string) string {
 	t.Helper()
+	id := ack
 	var words []string
-	for _, dir := range []string{"tmp", "new", "cur", "bad"} {
+	if !jobID.MatchString(id) { // a name in drop/: the ID is the only one that there is
+		if _, err := os.Lstat(filepath.Join(s.spool, "drop", id)); err == nil {
+			words = append(words, "drop/A.job")
+		}
+		id = "[0-7]*"
+	}
+	for _, dir := range []string{"drop", "tmp", "new", "cur", "bad"} {
 		names, err := filepath.Glob(filepath.Join(s.spool, dir, id+"*"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range names {
-			words = append(words, dir+"/A"+strings.TrimPrefix(filepath.Base(name), id))
+			words = append(words, dir+"/A"+jobIDBefore.ReplaceAllString(filepath.Base(name), ""))
 			if strings.HasSuffix(name, ".events") && sent(t, name) {
 				words = append(words, "sent-A")
 			}
@@ -61,7 +71,7 @@ func (s *site) found(t *testing.T, id string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(a.reports[id]) > 0 {
+	if len(a.reports[id])+len(a.sentAs[ack]) > 0 {
 		words = append(words, "reported-A")
 	}
 	slices.Sort(words)

@@ -14,7 +14,10 @@ func TestTortureKilledAtRandom(t *testing.T) { killedAtRandom(t, 1000) }
 // in five ways.
 func TestTortureFailedCalls(t *testing.T) {
 	for _, e := range harms() {
-		t.Run(harmName(e), func(t *testing.T) { harmCalls(t, e, 0, 0) })
+		t.Run(harmName(e), func(t *testing.T) {
+			t.Parallel() // they wait for disks and traces
+			harmCalls(t, e, harmed{joins: 60})
+		})
 	}
 }
 
@@ -26,7 +29,10 @@ func TestTorturePowerCut(t *testing.T) {
 	}
 	for _, kind := range []string{"ext4", "xfs", "btrfs"} {
 		for _, way := range []string{"shutdown", "image"} {
-			t.Run(kind+", "+way, func(t *testing.T) { powerCut(t, kind, way, 0) })
+			t.Run(kind+", "+way, func(t *testing.T) {
+				t.Parallel()
+				powerCut(t, kind, way, 0)
+			})
 		}
 	}
 }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// TestTableFits holds the lists to the width of a terminal; without one they
+// keep every column.
+func TestTableFits(t *testing.T) {
+	reports := [][]string{
+		{"TIME", "TARGET", "LOSS", "OF", "AVG", "VERDICT", "FRESH", "ENDED", "ID", "REASON"},
+		{"2026-11-23 14:05:32+08:00", "203.0.113.7", "30.0%", "120", "9.1ms", "real-loss", "in-event", "complete", "01M83G4Y6TB800000000000002", "3 of 12 pings lost since 14:05:30"},
+		{"2026-11-23 14:05:31+08:00", "a-rather-long-name.example.net (203.0.113.99)", "-", "-", "-", "", "", "complete", "01M83G4Y6TB800000000000001", "客户投诉丢包"},
+	}
+	incidents := [][]string{
+		{"TIME", "FOR", "TARGETS", "LOSS", "VERDICT", "WHERE", "ID", "SENTENCE"},
+		{"2026-11-23 14:05:31+08:00", "2m30s", "203.0.113.8 +2", "30.0%", "real-loss", "198.51.100.1 > 198.51.100.9", "01M83G4Y6TB800000000000002", "203.0.113.7 and 2 others lost packets between 198.51.100.1…"},
+	}
+	for _, tt := range []struct {
+		name  string
+		rows  [][]string
+		s     shrink
+		heads string
+		last  string // of the first row, in its last column
+	}{
+		{"reports, no terminal", reports, reportsShrink(0), "TIME TARGET LOSS OF AVG VERDICT FRESH ENDED ID REASON", "3 of 12 pings lost since 14:05:30"},
+		{"reports, wide", reports, reportsShrink(300), "TIME TARGET LOSS OF AVG VERDICT FRESH ENDED ID REASON", "3 of 12 pings lost since 14:05:30"},
+		{"reports, 176", reports, reportsShrink(176), "TIME TARGET LOSS OF AVG VERDICT FRESH ENDED ID REASON", "3 of 12 pings lost sinc…"},
+		{"reports, 80", reports, reportsShrink(80), "TIME TARGET LOSS ID", "01M83G4Y6TB800000000000002"},
+		{"reports, 60", reports, reportsShrink(60), "TIME TARGET ID", "01M83G4Y6TB800000000000002"},
+		{"incidents, 160", incidents, incidentsShrink(160), "TIME FOR TARGETS LOSS VERDICT WHERE ID SENTENCE", "203.0.113.7 and 2 others lost pack…"},
+		{"incidents, 120", incidents, incidentsShrink(120), "TIME FOR TARGETS LOSS VERDICT WHERE ID", "01M83G4Y6TB800000000000002"},
+		{"incidents, 80", incidents, incidentsShrink(80), "TIME FOR TARGETS LOSS ID", "01M83G4Y6TB800000000000002"},
+		{"incidents, 60", incidents, incidentsShrink(60), "TIME TARGETS ID", "01M83G4Y6TB800000000000002"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			tab := newTable(&out, "table", len(tt.rows), strings.Split(strings.Join(tt.rows[0], "\t"), "\t")...)
+			tab.shrink = tt.s
+			for _, r := range tt.rows[1:] {
+				tab.row(append([]string{}, r...)...)
+			}
+			if err := tab.end(); err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
+			for _, l := range lines {
+				if w := textWidth(l); tt.s.width > 0 && w > tt.s.width {
+					t.Errorf("%d columns, want at most %d: %s", w, tt.s.width, l)
+				}
+			}
+			if got := strings.Join(strings.Fields(lines[0]), " "); got != tt.heads {
+				t.Errorf("columns %s, want %s", got, tt.heads)
+			}
+			if !strings.HasSuffix(lines[1], " "+tt.last) {
+				t.Errorf("got %q, want it to end with %q", lines[1], tt.last)
+			}
+		})
+	}
+}
