@@ -71,7 +71,11 @@ func TestRowsAreNotAsWideAsAnyName(t *testing.T) {
 	r := *samples(t)["silent"]
 	long := strings.Repeat("界", maxText/len("界"))
 	r.Evidence.Node.Name, r.Evidence.Target.Asked, r.Evidence.Target.Address = long, long, netip.Addr{}
-	text := string(AppendText(nil, &r, TextOptions{Name: func(netip.Addr) string { return long }}))
+	names := Names{Of: map[netip.Addr]Named{}}
+	for _, a := range r.Addresses() {
+		names.Of[a] = Named{Name: long, Org: long}
+	}
+	text := string(AppendText(nil, &r, TextOptions{Names: &names}))
 	table, _, _ := strings.Cut(text, "\n\n")
 	for line := range strings.Lines(table) {
 		if n := utf8.RuneCountInString(line); n > 400 {

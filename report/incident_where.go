@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 )
@@ -61,7 +60,7 @@ func (v *incidentView) byBoth(d *Verdict, c *Common, r *Report, rd Verdict) {
 		v.byTrace(d, r, rd)
 		return
 	}
-	n, all := v.contradict(*link)
+	n, all := v.disagree(*link, false) // a weak one does not count against the paths of all
 	if n == 0 || n == 1 && all == 1 && touch(*link, *rd.Link) {
 		// Which of one router's two links it is, many targets know better than one trace.
 		v.byPaths(d, c, link)
@@ -179,7 +178,7 @@ func (v *incidentView) byPaths(d *Verdict, c *Common, link *Link) {
 		}
 	}
 	if c.Chance < chanceSure {
-		v.tell(d, "inc.chance", fmt.Sprintf("%.2f", c.Chance))
+		v.tell(d, "inc.chance", probability(c.Chance))
 	}
 }
 
@@ -296,13 +295,13 @@ func (v *incidentView) byTrace(d *Verdict, r *Report, rd Verdict) {
 		d.Likeliest = l
 		from, _ := name(l.From)
 		to, _ := name(l.To)
-		v.tell(d, "begins.likeliest", from, to, fmt.Sprintf("%.2f", l.Chance))
+		v.tell(d, "begins.likeliest", from, to, probability(l.Chance))
 	}
 	if traces > 1 {
 		d.rule("R16")
 		v.tell(d, "inc.narrowed", traces)
 	}
-	if n, all := v.disagree(link); n > 0 {
+	if n, all := v.disagree(link, true); n > 0 {
 		d.atMost(Likely)
 		v.othersSay(d, n, all)
 	}
@@ -350,28 +349,12 @@ func sameRouters(r, o *Report, l LinkEnd) bool {
 }
 
 // disagree counts the traces that put the loss where a link is not, of
-// all that put it anywhere. Two that share an address, or whose TTLs
-// overlap on the same first routers, agree.
-func (v *incidentView) disagree(l Link) (n, all int) {
+// all that put it anywhere, the weak ones among them or not. Two that share
+// an address, or whose TTLs overlap on the same first routers, agree.
+func (v *incidentView) disagree(l Link, weak bool) (n, all int) {
 	for _, r := range v.reports {
 		d := v.verdictOf(r)
-		if !v.places(d) {
-			continue
-		}
-		all++
-		if elsewhere(*d.Link, l) {
-			n++
-		}
-	}
-	return n, all
-}
-
-// contradict is disagree of the traces that are sure enough to count against
-// what the paths of all say.
-func (v *incidentView) contradict(l Link) (n, all int) {
-	for _, r := range v.reports {
-		d := v.verdictOf(r)
-		if !v.places(d) || d.Grade == Weak {
+		if !v.places(d) || d.Grade == Weak && !weak {
 			continue
 		}
 		all++

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"strings"
 )
@@ -123,7 +122,7 @@ const mostLikely = 0.99
 // likeliest says which link of a stretch it most likely is.
 func (v *view) likeliest(d *Verdict) {
 	if l := d.Likeliest; l != nil {
-		v.tell(d, "begins.likeliest", v.endName(l.From), v.endName(l.To), fmt.Sprintf("%.2f", l.Chance))
+		v.tell(d, "begins.likeliest", v.endName(l.From), v.endName(l.To), probability(l.Chance))
 	}
 }
 

@@ -4,18 +4,14 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
 
 // TextOptions are what a rendering may add to a report.
 type TextOptions struct {
-	// Name gives the name of an address, or "". Nil: addresses only.
-	Name func(netip.Addr) string
-
 	// Names gives each row the AS of its address, as mtr -z has it, and the
-	// name behind it; Name is not asked then. Nil: neither.
+	// name behind it. Nil: neither.
 	Names *Names
 
 	// Unwrapped leaves the words below the table in lines of any length,
@@ -65,11 +61,6 @@ func (p *printer) host(a netip.Addr) string {
 	}
 	if p.opts.as != nil {
 		return fmt.Sprintf("%-11s %s", p.opts.as(a), a)
-	}
-	if p.opts.Name != nil {
-		if n := short(strings.TrimSpace(Printable(p.opts.Name(a))), maxHostName); n != "" {
-			return n + " (" + a.String() + ")"
-		}
 	}
 	return a.String()
 }

@@ -146,14 +146,14 @@ func golden(t *testing.T, file, got string) {
 // TestTableIsAligned: every line of the table has its columns under the
 // header's, however wide the addresses are.
 func TestTableIsAligned(t *testing.T) {
-	names := TextOptions{Name: func(a netip.Addr) string {
-		if a.Is4() && a.As4()[3]%2 == 1 {
-			return "ge-0-0-1.core2.éxample.net\x1b[31m"
-		}
-		return ""
-	}}
 	for name, r := range samples(t) {
-		for _, opts := range []TextOptions{{}, names} {
+		names := Names{Of: map[netip.Addr]Named{}}
+		for _, a := range r.Addresses() {
+			if a.Is4() && a.As4()[3]%2 == 1 {
+				names.Of[a] = Named{Name: "ge-0-0-1.core2.éxample.net\x1b[31m"}
+			}
+		}
+		for _, opts := range []TextOptions{{}, {Names: &names}} {
 			text := string(AppendText(nil, r, opts))
 			safeText(t, text)
 			width := 0

@@ -33,6 +33,9 @@ func percent(p float64) string {
 // tenth is a number of ms with one decimal.
 func tenth(ms float64) string { return strconv.FormatFloat(ms, 'f', 1, 64) }
 
+// probability has two decimals.
+func probability(p float64) string { return strconv.FormatFloat(p, 'f', 2, 64) }
+
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

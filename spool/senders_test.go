@@ -83,7 +83,7 @@ func childTake(dir, _ string) error {
 	if _, err := q.Recover(func(ulid.ULID) bool { return false }); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	hints := make(chan struct{}, 1)
 	go s.Watch(ctx, hints)

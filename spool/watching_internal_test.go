@@ -37,7 +37,7 @@ func noted(t *testing.T) (*Spool, func() string) {
 
 func awaitWatching(t *testing.T, s *Spool, what string, ok func(Watching) bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(s.Watching()); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(s.Watching()); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s: %+v", what, s.Watching())
 		}

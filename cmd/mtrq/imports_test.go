@@ -19,8 +19,9 @@ func TestImports(t *testing.T) {
 		"internal/config":                   {},
 		"internal/probe":                    {},
 		"internal/trace":                    {"internal/probe", "report"},
-		"internal/archive":                  {"report"},
-		"internal/paths":                    {"report"},
+		"internal/durable":                  {},
+		"internal/archive":                  {"internal/durable", "report"},
+		"internal/paths":                    {"internal/durable", "report"},
 		"internal/run":                      {"internal/probe", "internal/trace", "report", "spool"},
 		"internal/web":                      {"internal/archive", "internal/chart", "internal/trace", "internal/web/words", "report", "spool"},
 		"internal/chart":                    {"report"},
@@ -28,7 +29,7 @@ func TestImports(t *testing.T) {
 		"internal/browser":                  {}, // its tests run the program and look at the fixture
 		"internal/web/fixture":              {"internal/archive", "report", "spool"},
 		"internal/web/fixture/mtrq-fixture": {"internal/web/fixture"},
-		"internal/hook":                     {"report"},
+		"internal/hook":                     {"internal/durable", "report"},
 		"internal/names":                    {"report"},
 		"internal/names/mmdbtest":           {}, // makes files for tests
 		"internal/names/dnstest":            {}, // answers in tests

@@ -24,7 +24,7 @@ import (
 
 // patience bounds every wait of a script. Nothing is judged by it: it is
 // what turns a hang into a failure.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // inLab runs a package's tests in a network of loopback alone; the
 // commands of the scripts run as they are.
@@ -98,7 +98,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds:                commands(),
 		Condition:           condition,
-		Deadline:            time.Now().Add(14 * patience), // of all together: turns a hang into a failure, and is no measure of speed
+		Deadline:            time.Now().Add(8 * patience), // of all together: turns a hang into a failure, and is no measure of speed
 	})
 }
 

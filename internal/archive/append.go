@@ -12,6 +12,8 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/mtrq/mtrq/internal/durable"
 )
 
 // appendDay adds lines to a day's index, in order of ID.
@@ -239,7 +241,7 @@ func (w *Writer) mend(p string, head header, broken bool) error {
 // replace puts a new file in the place of an index.
 func (w *Writer) replace(p string, data []byte) error {
 	tmp := path.Dir(p) + "/" + tmpPrefix + ulid.Make().String()
-	if err := writeSynced(w.tree.root, tmp, data); err != nil {
+	if err := durable.WriteNew(w.tree.root, tmp, data, 0o644); err != nil {
 		return err
 	}
 	if err := w.at("replace " + path.Base(p)); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/mtrq/mtrq/internal/durable"
 	"github.com/mtrq/mtrq/report"
 )
 
@@ -156,7 +157,7 @@ func (w *Writer) putReport(dir *os.File, hour string, it *item) error {
 		ending string
 		data   []byte
 	}{{".txt", it.text}, {".json", it.json}} {
-		if err := writeSynced(w.tree.root, hour+"/"+tmp+part.ending, part.data); err != nil {
+		if err := durable.WriteNew(w.tree.root, hour+"/"+tmp+part.ending, part.data, 0o644); err != nil {
 			return errors.Join(err, w.discard(hour, tmp))
 		}
 		if err := w.at("written " + part.ending); err != nil {

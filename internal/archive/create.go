@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mtrq/mtrq/internal/durable"
 )
 
 // create makes dir an archive with its days in zone, unless it is one.
@@ -29,10 +31,7 @@ func create(dir, zone string) error {
 	}
 	tmp := fmt.Sprintf("%s%s-%d", tmpPrefix, infoName, os.Getpid())
 	path := filepath.Join(dir, tmp)
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("make archive %s: %w", dir, err)
-	}
-	if err := writeSynced(nil, path, append(data, '\n')); err != nil {
+	if err := durable.WriteTemp(path, append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("make archive %s: %w", dir, err)
 	}
 	d, err := os.Open(dir)
@@ -73,37 +72,11 @@ func mkdirAll(dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	p, err := os.Open(parent)
-	if err != nil {
-		return err
-	}
-	return errors.Join(p.Sync(), p.Close())
+	return durable.SyncDir(parent)
 }
 
 // tmpPrefix begins the names of files that are not finished.
 const tmpPrefix = ".tmp-"
-
-// writeSynced writes a new file, below root where that is not nil. On an
-// error it is gone again: after a failed fsync the kernel takes the pages
-// for clean, and a second one would lie.
-func writeSynced(root *os.Root, path string, data []byte) error {
-	open, remove := os.OpenFile, os.Remove
-	if root != nil {
-		open, remove = root.OpenFile, root.Remove
-	}
-	f, err := open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, remove(path))
-	}
-	return nil
-}
 
 // renameNew renames within an open directory and never replaces: an error
 // that matches fs.ErrExist tells that the name is taken.

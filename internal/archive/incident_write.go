@@ -8,6 +8,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/mtrq/mtrq/internal/durable"
 	"github.com/mtrq/mtrq/report"
 )
 
@@ -94,7 +95,7 @@ func (w *Writer) putIncident(day Date, id ulid.ULID, files []*incidentFile) erro
 		return err
 	}
 	tmp := tmpPrefix + ulid.Make().String()
-	parallel(files, func(f *incidentFile) { f.err = writeSynced(w.tree.root, into+"/"+tmp+"."+f.ending, f.data) })
+	parallel(files, func(f *incidentFile) { f.err = durable.WriteNew(w.tree.root, into+"/"+tmp+"."+f.ending, f.data, 0o644) })
 	err := w.at("incident written")
 	for _, f := range files {
 		err = errors.Join(err, f.err)

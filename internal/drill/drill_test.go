@@ -19,7 +19,7 @@ import (
 
 // patience bounds waits. Nothing is judged by it: it turns a hang into a
 // failure.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // withMTRQ builds the program that drills are held with.
 type withMTRQ struct{ m *testing.M }

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-const patience = 60 * time.Second // for an event that comes at once on an idle machine
+const patience = time.Minute // for an event that comes at once on an idle machine
 
 // eventually waits until ok.
 func eventually(t *testing.T, what string, ok func() bool) {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mtrq/mtrq/internal/durable"
 )
 
 // store keeps waiting messages on the disk, one file each:
@@ -150,7 +152,7 @@ func (st *store) turn() (changed bool, err error) {
 		}
 	}
 	if changed {
-		errs = append(errs, syncDir(st.dir))
+		errs = append(errs, durable.SyncDir(st.dir))
 	}
 	return changed, errors.Join(errs...)
 }
@@ -179,10 +181,10 @@ func (st *store) write(m *queued) (bool, error) {
 	st.number++
 	name := fmt.Sprintf("%016d-%s.json", st.number, m.msg.ID)
 	tmp := filepath.Join(st.dir, tmpName)
-	err = writeSynced(tmp, append(data, '\n'))
+	err = durable.WriteTemp(tmp, append(data, '\n'), 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = makeDir(st.dir); err == nil {
-			err = writeSynced(tmp, append(data, '\n'))
+			err = durable.WriteTemp(tmp, append(data, '\n'), 0o600)
 		}
 	}
 	if err != nil {
@@ -201,40 +203,12 @@ func (st *store) write(m *queued) (bool, error) {
 	return true, nil
 }
 
-// writeSynced writes a new file. On an error it is gone again: after a failed
-// fsync the kernel takes the pages for clean, and a second one would lie.
-func writeSynced(path string, data []byte) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
-}
-
 // makeDir makes the queue directory, its name durable.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncDir(filepath.Dir(dir))
 }
 
 // load reads what waits, in the order in which it came. A file that is damaged

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(lab.TestMain(m)) }
 
 // patience bounds waits; nothing is judged by it.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func startChain(t testing.TB, programs ...string) (*lab.Chain, *Reader) {
 	t.Helper()

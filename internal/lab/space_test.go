@@ -144,7 +144,7 @@ func TestProgram(t *testing.T) {
 		if len(words) != 3 {
 			t.Fatalf("the command said %q", said)
 		}
-		for deadline := time.Now().Add(10 * time.Second); ; {
+		for deadline := time.Now().Add(time.Minute); ; {
 			if holders := inNamespace(t, words[2]); len(holders) == 0 {
 				break
 			} else if time.Now().After(deadline) {

@@ -133,7 +133,7 @@ func start(t *testing.T, l *Lists) *watched {
 // until waits for a list that is as wanted.
 func (w *watched) until(what string, ok func(List) bool) List {
 	w.t.Helper()
-	bound := time.After(30 * time.Second)
+	bound := time.After(time.Minute)
 	for !ok(w.last) {
 		select {
 		case w.last = <-w.got:

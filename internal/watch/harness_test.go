@@ -29,7 +29,7 @@ import (
 )
 
 // patience turns a hang into a failure; nothing is judged by it.
-const patience = 60 * time.Second
+const patience = time.Minute
 
 // leakFree fails a run of tests that leaves a goroutine behind.
 type leakFree struct{ m *testing.M }

@@ -86,7 +86,7 @@ func newNamed(t *testing.T) *named {
 // until waits for what Run looks up in the background.
 func (n *named) until(what string, ok func() bool) {
 	n.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			n.t.Fatalf("%s: not within 20 s", what)
 		}
