@@ -11,12 +11,17 @@ import (
 // one of a private address (the first hop always), every private address and
 // such as lie in Own.Prefixes, and names of machines and of those addresses.
 // The source's public address and the destination's stay: without them there
-// is no ticket.
+// is no ticket. So does what the sender wrote for the carrier.
+//
+// Names go from the evidence before anything is said of it: a node may be
+// called as a word of a sentence is. Addresses, and names with a dot, which no
+// sentence has, go from the finished strings.
 type redactor struct {
 	l     Lang
 	addrs map[netip.Addr]string // what stands in its place
 	own   []netip.Prefix
 	names []string // longest first
+	nodes []string // of names, in order: two of them stay two
 	keep  []netip.Addr
 	n     int
 }
@@ -25,13 +30,13 @@ func newRedactor(in TicketInput, opts TicketOptions) *redactor {
 	w := ticketWriter{in: in, opts: opts, l: opts.Lang}
 	w.prepare()
 	d := &redactor{l: w.l, addrs: make(map[netip.Addr]string), own: opts.Own.Prefixes, keep: []netip.Addr{w.sourceAddr(), w.target}}
+	d.node(w.node.Name)
 	for _, r := range append(append([]*Report{in.Report, in.Before, in.After}, in.Others...), in.Reports...) {
 		if r == nil {
 			continue
 		}
 		d.firstHops(r)
-		d.name(r.Evidence.Node.Name)
-		d.name(r.Evidence.Node.Place)
+		d.node(r.Evidence.Node.Name)
 		d.name(r.Evidence.Target.Asked)
 		for _, q := range r.Evidence.Requests {
 			d.name(q.Asked)
@@ -41,8 +46,7 @@ func newRedactor(in TicketInput, opts TicketOptions) *redactor {
 		d.name(in.Reverse.Evidence.Target.Asked)
 	}
 	if inc := in.Incident; inc != nil {
-		d.name(inc.Node.Name)
-		d.name(inc.Node.Place)
+		d.node(inc.Node.Name)
 		for i := range inc.Members {
 			m := &inc.Members[i]
 			d.name(m.Target)
@@ -131,6 +135,65 @@ func (d *redactor) name(s string) {
 	d.names = append(d.names, s)
 }
 
+func (d *redactor) node(s string) {
+	if d.name(s); !slices.Contains(d.nodes, s) {
+		d.nodes = append(d.nodes, s)
+	}
+}
+
+// said is what stands in the place of a name that is the whole of a string.
+func (d *redactor) said(s string) string {
+	asked := strings.TrimSpace(Printable(s))
+	if !slices.ContainsFunc(d.names, func(n string) bool { return strings.EqualFold(n, asked) }) {
+		return s
+	}
+	if i := slices.Index(d.nodes, s); i > 0 {
+		return d.l.Say("redact.node", i+1)
+	}
+	return d.l.Say("redact.name")
+}
+
+// evidence is what is known without the names. It stays as it is.
+func (d *redactor) evidence(in TicketInput) TicketInput {
+	in = in.withReports(func(r *Report) *Report {
+		out := *r
+		e := &out.Evidence
+		e.Node.Name, e.Target.Asked, e.Error = d.said(e.Node.Name), d.said(e.Target.Asked), d.words(e.Error)
+		if e.Node.Name != r.Evidence.Node.Name {
+			e.Node.Place = ""
+		}
+		return &out
+	})
+	if in.Incident == nil {
+		return in
+	}
+	inc := *in.Incident
+	inc.Node.Name, inc.Node.Place = d.said(inc.Node.Name), ""
+	inc.Members, inc.Canaries = slices.Clone(inc.Members), slices.Clone(inc.Canaries)
+	for i := range inc.Members {
+		inc.Members[i].Target = d.said(inc.Members[i].Target)
+	}
+	for i := range inc.Canaries {
+		inc.Canaries[i].Target = d.said(inc.Canaries[i].Target)
+	}
+	in.Incident = &inc
+	return in
+}
+
+// known is what reverse DNS knows, without the names that go.
+func (d *redactor) known(n Names) Names {
+	of := make(map[netip.Addr]Named, len(n.Of))
+	for a, x := range n.Of {
+		x.Name = d.said(x.Name)
+		of[a] = x
+	}
+	n.Of, n.Missing = of, slices.Clone(n.Missing)
+	for i := range n.Missing {
+		n.Missing[i].Detail = d.words(n.Missing[i].Detail)
+	}
+	return n
+}
+
 // inner says that an address is of nobody else's concern.
 func (d *redactor) inner(a netip.Addr) bool {
 	if !a.IsValid() {
@@ -149,10 +212,20 @@ func (d *redactor) blanks(a netip.Addr) bool {
 
 var addressLike = regexp.MustCompile(`[0-9A-Fa-f:.]*[0-9A-Fa-f]`)
 
+// words blanks all names in what a stranger wrote.
+func (d *redactor) words(s string) string {
+	for _, n := range d.names {
+		s = replaceWord(s, n, d.l.Say("redact.name"))
+	}
+	return s
+}
+
 // text blanks what is to be blanked in a string.
 func (d *redactor) text(s string) string {
 	for _, n := range d.names {
-		s = replaceWord(s, n, d.l.Say("redact.name"))
+		if strings.Contains(n, ".") {
+			s = replaceWord(s, n, d.l.Say("redact.name"))
+		}
 	}
 	return addressLike.ReplaceAllStringFunc(s, func(m string) string {
 		a, err := netip.ParseAddr(m)
@@ -215,9 +288,9 @@ func indexFold(s, sub string) int {
 	return -1
 }
 
-// ticket blanks all of a ticket.
+// ticket blanks all of a ticket but what the sender wrote for the carrier.
 func (d *redactor) ticket(t *Ticket) {
-	for _, s := range []*string{&t.Title, &t.Chat, &t.Verdict, &t.Settle} {
+	for _, s := range []*string{&t.Title, &t.Verdict, &t.Settle} {
 		*s = d.text(*s)
 	}
 	for _, list := range [][]string{t.Missing, t.Hints, t.Withheld} {
@@ -228,7 +301,9 @@ func (d *redactor) ticket(t *Ticket) {
 	for i := range t.Points {
 		p := &t.Points[i]
 		for k := range p.Facts {
-			p.Facts[k].Value = d.text(p.Facts[k].Value)
+			if p.Number != ownPoint {
+				p.Facts[k].Value = d.text(p.Facts[k].Value)
+			}
 		}
 		for k := range p.Blocks {
 			p.Blocks[k].Title, p.Blocks[k].Text = d.text(p.Blocks[k].Title), d.text(p.Blocks[k].Text)

@@ -116,13 +116,70 @@ func TestRedactWords(t *testing.T) {
 	for in, want := range map[string]string{
 		"198.18.0.1, 198.18.0.12; 198.18.0.1.":    "[own hop 1], 198.18.0.12; [own hop 1].",
 		"198.18.0.1:443 and 203.0.113.7:80":       "[own hop 1] and 203.0.113.7:80",
-		"HK1 hk12 xhk1 hk1-a":                     "[own name] hk12 xhk1 [own name]-a",
 		"at 14:05:33 from fd00::1 to ::1":         "at 14:05:33 from [own address 1] to [own address 2]",
 		"10.0.0.1 again fd00::1, ::ffff:10.0.0.1": "[own address 1] again [own address 2], [own address 1]",
+		"hk1: a word; www.bank.example: none":     "hk1: a word; [own name]: none",
 	} {
-		d := &redactor{l: English, addrs: map[netip.Addr]string{netip.MustParseAddr("198.18.0.1"): "[own hop 1]"}, names: []string{"hk1"}}
+		d := &redactor{l: English, addrs: map[netip.Addr]string{netip.MustParseAddr("198.18.0.1"): "[own hop 1]"}, names: []string{"www.bank.example", "hk1"}}
 		if got := d.text(in); got != want {
 			t.Errorf("%q:\n got %q\nwant %q", in, got, want)
+		}
+	}
+	d := &redactor{l: English, names: []string{"hk1"}}
+	if got, want := d.words("HK1 hk12 xhk1 hk1-a"), "[own name] hk12 xhk1 [own name]-a"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestTicketRedactedNames: a name goes where it stands as one, and neither from
+// the words around it nor from what the sender wrote for the carrier.
+func TestTicketRedactedNames(t *testing.T) {
+	for _, c := range []struct {
+		name, node, place, target, circuit string
+		lang                               Lang
+		stays                              []string
+	}{
+		{"a place that is a time", "hk1", "Beijing", "", "IPLC-HK1-2231", English, []string{"Circuit IPLC-HK1-2231,", "(Beijing time)", "Circuit: IPLC-HK1-2231", "Source machine: [own name]\n"}},
+		{"the same in Chinese", "hk1", "北京", "", "北京电信-2231", Chinese, []string{"电路号北京电信-2231，", "：北京时间 2026", "专线号/电路号：北京电信-2231", "源端机器：[己方名称]\n"}},
+		{"a node named as a place", "北京", "", "", "北京电信-2231", Chinese, []string{"北京时间", "北京电信-2231", "HOST: [己方名称] "}},
+		{"a node named as a word", "trace", "", "", "trace-1", English, []string{"The trace from the other end lost", "HOST: [own name] ", "trace-1"}},
+		{"a target named as a word", "hk1", "", "loss", "loss-1", English, []string{"Packet loss to 203.0.113.7", "Destination, name (a remark): [own name]\n", "loss-1"}},
+		{"a target in the circuit", "hk1", "", "www.bank.example", "www.bank.example/7", English, []string{"Circuit www.bank.example/7,", "Destination, name (a remark): [own name]\n"}},
+	} {
+		in, opts := full(t)
+		opts.Profile, opts.Lang, opts.Redact, opts.Own.Circuit = "cn-carrier", c.lang, true, c.circuit
+		for _, r := range []*Report{in.Report, in.Others[0], in.Before, in.After} {
+			r.Evidence.Node.Name, r.Evidence.Node.Place = c.node, c.place
+		}
+		in.Incident.Node = in.Report.Evidence.Node
+		in.Incident.Members[0].Tags = nil
+		if c.target != "" {
+			in.Report.Evidence.Target.Asked, in.Incident.Members[0].Target = c.target, c.target
+		}
+		x, err := NewTicket(in, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.stays {
+			text := strings.ReplaceAll(x.Text(), "\n  ", map[Lang]string{English: " "}[c.lang]) // where a line is wrapped
+			if !strings.Contains(text, want) && !strings.Contains(x.Text(), want) {
+				t.Errorf("%s: no %q in\n%s", c.name, want, x.Text())
+			}
+		}
+	}
+}
+
+// TestTicketRedactedNodes: two nodes of one's own stay two.
+func TestTicketRedactedNodes(t *testing.T) {
+	in, opts := full(t)
+	other := *in.Report
+	other.Evidence.Node.Name = "hk2"
+	in.Reports = append(in.Reports, &other)
+	for _, redact := range []bool{false, true} {
+		opts.Redact = redact
+		x, err := NewTicket(in, opts)
+		if err != nil || !strings.Contains(x.Text(), "Nodes that saw it: 3 of 3 known") || redact && strings.Contains(x.Text(), "hk2") {
+			t.Errorf("redacted %v: %v\n%s", redact, err, x.Text())
 		}
 	}
 }

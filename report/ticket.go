@@ -91,15 +91,16 @@ func NewTicket(in TicketInput, opts TicketOptions) (*Ticket, error) {
 	if opts.Lang == "" {
 		opts.Lang = English
 	}
-	w := ticketWriter{in: in, opts: opts, l: opts.Lang, p: p}
+	var d *redactor
+	if opts.Redact {
+		d = newRedactor(in, opts)
+		in, opts.Names = d.evidence(in), d.known(opts.Names)
+	}
+	w := ticketWriter{in: in, opts: opts, l: opts.Lang, p: p, blank: d}
 	w.prepare()
 	t := &Ticket{Lang: w.l, Profile: p, Title: w.title(), Verdict: verdictText(&w.verdict, w.l), Settle: strings.TrimRight(w.verdict.Settle, ". "), Redacted: opts.Redact}
 	w.points(t)
-	var d *redactor
-	if opts.Redact {
-		d = newRedactor(w.in, opts)
-	}
-	w.check(t, d)
+	w.check(t)
 	if p.Chat {
 		t.Chat = w.chat()
 	}
@@ -115,6 +116,7 @@ type ticketWriter struct {
 	opts    TicketOptions
 	l       Lang
 	p       Profile
+	blank   *redactor // nil: nothing is blanked
 	verdict Verdict
 	member  *Member // of the incident: the target that the ticket is about
 	node    Node
@@ -125,7 +127,8 @@ type ticketWriter struct {
 	dense   dense   // of an incident: several a second beside them
 	from    time.Time
 	to      time.Time // zero: not over, or not known
-	open    string    // what to say then
+	open    string    // the key of what to say then
+	ended   time.Time // of the trace that is said to have ended before
 	own     Own
 }
 
@@ -147,9 +150,9 @@ func (w *ticketWriter) prepare() {
 		if m := w.member; m != nil && m.Began.After(w.from) { // it joined later
 			w.from = m.Began.In(w.from.Location())
 		}
-		w.open = w.l.Say("ticket.unknown")
+		w.open = "ticket.unknown"
 		if inc.State == IncidentOpen {
-			w.open = w.l.Say("ticket.lasting")
+			w.open = "ticket.lasting"
 		}
 		if t, ok := inc.until(); ok {
 			w.to = t
@@ -245,10 +248,10 @@ func (w *ticketWriter) pickMember() {
 // window is when the report's target lost packets; where it lost none, when
 // the trace ran.
 func (w *ticketWriter) window(d *Verdict, e *Evidence) {
-	w.from, w.open = e.Times.Started, w.l.Say("ticket.lasting")
+	w.from, w.open = e.Times.Started, "ticket.lasting"
 	if e.Times.Ended != nil {
-		w.to = *e.Times.Ended
-		w.open = w.l.Say("ticket.lasting.trace", w.to.In(w.from.Location()).Format(ticketTime))
+		w.to, w.ended = *e.Times.Ended, *e.Times.Ended
+		w.open = "ticket.lasting.trace"
 	}
 	if len(d.Spells) == 0 {
 		return
@@ -261,6 +264,14 @@ func (w *ticketWriter) window(d *Verdict, e *Evidence) {
 	if last.By != nil {
 		w.to = last.By.In(e.Times.Started.Location())
 	}
+}
+
+// notOver is what stands in the place of the end of a trouble that has none.
+func (w *ticketWriter) notOver() string {
+	if w.open == "ticket.lasting.trace" {
+		return w.l.Say(w.open, w.local(w.ended))
+	}
+	return w.l.Say(w.open)
 }
 
 // destination is the target as an address, with what it was asked as.

@@ -7,9 +7,8 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// check says what the carrier of the profile will ask for; d is nil where
-// nothing is blanked.
-func (w *ticketWriter) check(t *Ticket, d *redactor) {
+// check says what the carrier of the profile will ask for.
+func (w *ticketWriter) check(t *Ticket) {
 	miss := func(key string, args ...any) { t.Missing = append(t.Missing, w.need(key, args...)) }
 	hint := func(key string, args ...any) { t.Hints = append(t.Hints, w.need(key, args...)) }
 	must := func(asked bool, asks, better string) { // by this carrier
@@ -28,7 +27,7 @@ func (w *ticketWriter) check(t *Ticket, d *redactor) {
 	}
 	w.checkTraces(miss, hint)
 	w.checkEnds(miss, must)
-	if w.p.Private && d != nil && d.blanks(w.localAddr()) {
+	if w.p.Private && w.blank != nil && w.blank.blanks(w.localAddr()) {
 		t.Withheld = append(t.Withheld, w.need("withheld.private", w.who()))
 	}
 	if n := w.pinged(); n < w.p.Ping {
@@ -170,53 +169,4 @@ func (w *ticketWriter) backTo() string {
 		return a.String()
 	}
 	return w.l.Say("need.here")
-}
-
-// chat is the whole in a few lines, for a messenger.
-func (w *ticketWriter) chat() string {
-	circuit := short(Printable(strings.TrimSpace(w.own.Circuit)), 200)
-	if circuit == "" {
-		circuit = w.l.Say("ticket.unknown")
-	}
-	to := w.open
-	const format = "2006-01-02 15:04:05"
-	if !w.to.IsZero() {
-		to = w.to.In(beijingZone()).Format(format)
-	}
-	loss := "-"
-	if l, what := w.loss(); l != nil {
-		loss = w.l.counted(l, what)
-	}
-	both := w.l.Say("chat.one")
-	if w.bothWays() {
-		both = w.l.Say("chat.both")
-	}
-	s := w.l.Say("chat", circuit, w.known(w.sourceAddr()), w.destination(), w.from.In(beijingZone()).Format(format), to, loss)
-	return w.l.join(w.l.join(s, w.chatLink()), both)
-}
-
-// chatLink is where the loss begins, as surely as the verdict says it.
-func (w *ticketWriter) chatLink() string {
-	l := w.verdict.Link
-	switch {
-	case l == nil || !l.To.Addr.IsValid():
-		return ""
-	case w.verdict.Class != RealLoss && w.verdict.Class != OwnNetwork && w.verdict.Class != UplinkCut:
-		return "" // it is no place of a loss
-	}
-	from := w.l.Say("name.machine")
-	switch {
-	case l.From.Addr.IsValid():
-		from = l.From.Addr.String()
-	case l.From.TTL > 0:
-		from = w.l.Say("name.hop.silent", l.From.TTL)
-	}
-	key := "chat.link.maybe"
-	switch w.verdict.Grade {
-	case Certain:
-		key = "chat.link"
-	case Likely:
-		key = "chat.link.probably"
-	}
-	return w.l.Say(key, from, l.To.Addr)
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// ownPoint is the point of what the sender wrote for the carrier.
+const ownPoint = 9
+
 const (
 	ticketTime  = "2006-01-02 15:04:05 -07:00"
 	ticketTenth = "2006-01-02 15:04:05.0"
@@ -66,7 +69,7 @@ func (w *ticketWriter) when(p *TicketPoint) {
 		p.fact(w.l.Say(key), v)
 	}
 	row("ticket.from", w.from, "-")
-	row("ticket.to", w.to, w.open)
+	row("ticket.to", w.to, w.notOver())
 	if !w.to.IsZero() && w.to.After(w.from) {
 		p.fact(w.l.Say("ticket.length"), w.l.lasting(w.to.Sub(w.from)))
 	}
@@ -144,7 +147,7 @@ func (w *ticketWriter) traces(p *TicketPoint) {
 	if r := w.in.Report; r != nil {
 		p.block(w.l.Say("ticket.forward", w.probes(r)), w.table(r))
 	} else {
-		p.fact(w.l.Say("ticket.forward.none"), "-")
+		p.fact(w.l.Say("ticket.forward.label"), w.l.Say("ticket.none"))
 	}
 	if w.back.why != "" {
 		p.fact(w.l.Say("ticket.reverse.label"), w.l.Say("ticket.reverse.not", w.back.why))
@@ -158,7 +161,11 @@ func (w *ticketWriter) traces(p *TicketPoint) {
 		var b strings.Builder
 		r := f.Report()
 		f.table(&b, lookWith(&r.Evidence, Around{Lang: w.l}))
-		p.block(w.l.Say("ticket.reverse.text", string(f.Program)), b.String())
+		text := b.String()
+		if w.blank != nil {
+			text = w.blank.words(text)
+		}
+		p.block(w.l.Say("ticket.reverse.text", string(f.Program)), text)
 	default:
 		p.fact(w.l.Say("ticket.reverse.label"), w.l.Say("ticket.none"))
 	}

@@ -35,27 +35,32 @@ func (inc *Incident) In(loc *time.Location) *Incident {
 
 // In is the evidence with its times in a zone.
 func (in TicketInput) In(loc *time.Location) TicketInput {
-	moved := make(map[*Report]*Report) // one that is there twice stays one
-	move := func(r *Report) *Report {
+	if in.Incident != nil {
+		in.Incident = in.Incident.In(loc)
+	}
+	return in.withReports(func(r *Report) *Report { return r.In(loc) })
+}
+
+// withReports is the evidence with each report made another.
+func (in TicketInput) withReports(other func(*Report) *Report) TicketInput {
+	made := make(map[*Report]*Report) // one that is there twice stays one
+	one := func(r *Report) *Report {
 		if r == nil {
 			return nil
 		}
-		if _, ok := moved[r]; !ok {
-			moved[r] = r.In(loc)
+		if _, ok := made[r]; !ok {
+			made[r] = other(r)
 		}
-		return moved[r]
+		return made[r]
 	}
 	each := func(all []*Report) []*Report {
 		all = slices.Clone(all)
 		for i := range all {
-			all[i] = move(all[i])
+			all[i] = one(all[i])
 		}
 		return all
 	}
-	if in.Incident != nil {
-		in.Incident = in.Incident.In(loc)
-	}
-	in.Report, in.Reverse, in.Before, in.After = move(in.Report), move(in.Reverse), move(in.Before), move(in.After)
+	in.Report, in.Reverse, in.Before, in.After = one(in.Report), one(in.Reverse), one(in.Before), one(in.After)
 	in.Reports, in.Others = each(in.Reports), each(in.Others)
 	return in
 }
