@@ -62,11 +62,16 @@ func (o *otherEnd) refuses(e *Evidence, l Lang) refusal {
 	return o.notOfThatTime(from, to, l)
 }
 
-// goesElsewhere is of where a trace went.
+// goesElsewhere is of where a trace went. A node has addresses of both
+// families, and IPv4 shows nothing of a line over IPv6.
 func (o *otherEnd) goesElsewhere(to netip.Addr, l Lang) refusal {
-	switch here := addressed(o.here); {
+	there := addressed(o.there)
+	here := slices.DeleteFunc(addressed(o.here), func(a netip.Addr) bool { return !sameFamily(a, to) })
+	switch {
 	case !to.IsValid():
 		return refusal{why: l.Say("reverse.not.nowhere")}
+	case !o.wentOver(to):
+		return refusal{why: l.Say("reverse.not.family", to, family(to), family(there[0])), sure: true}
 	case slices.Contains(here, to):
 		return refusal{}
 	case len(here) == 0 || public(to) && !slices.ContainsFunc(here, public):
@@ -77,10 +82,24 @@ func (o *otherEnd) goesElsewhere(to netip.Addr, l Lang) refusal {
 	}
 }
 
+// wentOver says that some probes went over the family of an address.
+func (o *otherEnd) wentOver(a netip.Addr) bool {
+	there := addressed(o.there)
+	return len(there) == 0 || slices.ContainsFunc(there, func(t netip.Addr) bool { return sameFamily(t, a) })
+}
+
+func family(a netip.Addr) string {
+	if plain(a).Is4() {
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
 // comesFromElsewhere is of who made a trace. One whose addresses mean nothing
 // here, as behind a translator, may be the destination, unless it is this node.
 func (o *otherEnd) comesFromElsewhere(n Node, l Lang) refusal {
-	theirs, there := addressed([]netip.Addr{n.Address, n.Source}), addressed(o.there)
+	there := addressed(o.there)
+	theirs := slices.DeleteFunc(addressed([]netip.Addr{n.Address, n.Source}), func(a netip.Addr) bool { return !o.wentOver(a) })
 	if len(there) == 0 || slices.ContainsFunc(theirs, func(a netip.Addr) bool { return slices.Contains(there, a) }) {
 		return refusal{}
 	}

@@ -141,10 +141,12 @@ func (w *ticketWriter) prepare() {
 		w.window(&w.verdict, e)
 	}
 	w.knowSource()
-	w.back = w.refused()
 	if inc := w.in.Incident; inc != nil {
 		w.node = inc.Node
 		w.pickMember()
+	}
+	w.back = w.refused()
+	if inc := w.in.Incident; inc != nil {
 		w.verdict = w.judgeIncident()
 		w.from, w.to = inc.Times.Began, time.Time{}
 		if m := w.member; m != nil && m.Began.After(w.from) { // it joined later
@@ -205,10 +207,13 @@ func (w *ticketWriter) settled() {
 }
 
 // knowSource gives the incident the address that its trace left with, where it
-// has none: by it a trace from the other end is known as one.
+// has none of that family: by it a trace from the other end is known as one.
 func (w *ticketWriter) knowSource() {
 	r, inc := w.in.Report, w.in.Incident
-	if r == nil || inc == nil || known(inc.Node.Source) || r.Evidence.Node.Name != inc.Node.Name {
+	if r == nil || inc == nil || r.Evidence.Node.Name != inc.Node.Name {
+		return
+	}
+	if a := inc.Node.Source; known(a) && sameFamily(a, r.Evidence.Target.Address) {
 		return
 	}
 	own := *inc
@@ -240,7 +245,11 @@ func (w *ticketWriter) pickMember() {
 	if w.asked == "" {
 		w.asked = m.Target
 	}
-	rtts := m.rtts(m.Began, inc.upTo().Add(time.Second))
+	upTo := inc.upTo().Add(time.Second)
+	if m.Recovered != nil { // Sent and Lost go no further
+		upTo = *m.Recovered
+	}
+	rtts := m.rtts(m.Began, upTo)
 	w.ping = Stats{Sent: m.Sent, Lost: m.Lost, Answered: m.Sent - m.Lost, RTT: rttStats(rtts)}
 	w.dense = denseOf(m)
 }
@@ -299,28 +308,40 @@ func (w *ticketWriter) loss() (l *Loss, what string) {
 }
 
 // sourceAddr is the address that a carrier sees: the public one, where it is
-// known.
+// known, of the family that the packets went over.
 func (w *ticketWriter) sourceAddr() netip.Addr {
-	switch {
-	case known(w.node.Address):
-		return w.node.Address
-	case w.in.Report != nil && public(w.in.Report.Evidence.Node.Source):
-		return w.in.Report.Evidence.Node.Source
-	case public(w.node.Source):
-		return w.node.Source
+	if a := w.node.Address; known(a) && sameFamily(a, w.target) {
+		return a
+	}
+	for _, a := range w.sources() {
+		if public(a) {
+			return a
+		}
 	}
 	return netip.Addr{}
 }
 
 // localAddr is the address that the probes left with; invalid: not recorded.
 func (w *ticketWriter) localAddr() netip.Addr {
-	if r := w.in.Report; r != nil && known(r.Evidence.Node.Source) {
-		return r.Evidence.Node.Source
-	}
-	if known(w.node.Source) {
-		return w.node.Source
+	for _, a := range w.sources() {
+		return a
 	}
 	return netip.Addr{}
+}
+
+// sources are the addresses that the trace and the incident's node left with.
+func (w *ticketWriter) sources() []netip.Addr {
+	all := []netip.Addr{w.node.Source}
+	if r := w.in.Report; r != nil {
+		all = []netip.Addr{r.Evidence.Node.Source, w.node.Source}
+	}
+	return slices.DeleteFunc(all, func(a netip.Addr) bool { return !known(a) || !sameFamily(a, w.target) })
+}
+
+// sameFamily says that two addresses can be the two ends of a packet; of one
+// that is not known nothing speaks against it.
+func sameFamily(a, b netip.Addr) bool {
+	return !a.IsValid() || !b.IsValid() || plain(a).Is4() == plain(b).Is4()
 }
 
 // known says that an address is one: a kernel without a route says 0.0.0.0.

@@ -140,17 +140,30 @@ func (w *ticketWriter) checkTraces(miss, hint func(string, ...any)) {
 	if !w.p.TCP {
 		return
 	}
-	tcp := r != nil && r.Evidence.Target.Protocol == "tcp"
-	icmp := r != nil && r.Evidence.Target.Protocol == "icmp"
-	for _, o := range w.in.Others {
-		tcp = tcp || o.Evidence.Target.Protocol == "tcp"
-		icmp = icmp || o.Evidence.Target.Protocol == "icmp"
+	for _, protocol := range []string{"icmp", "tcp"} {
+		w.checkProtocol(protocol, miss)
 	}
-	if !tcp {
-		miss("need.tcp", w.who(), w.destination())
+}
+
+// checkProtocol is of the longest trace by a protocol.
+func (w *ticketWriter) checkProtocol(protocol string, miss func(string, ...any)) {
+	most := -1
+	for _, r := range append([]*Report{w.in.Report}, w.in.Others...) {
+		if r != nil && r.Evidence.Target.Protocol == protocol {
+			most = max(most, r.Evidence.TargetStats().Sent)
+		}
 	}
-	if !icmp {
-		miss("need.icmp", w.who(), w.destination())
+	r := w.in.Report
+	switch {
+	case most < 0 && protocol == "tcp":
+		miss("need.tcp", w.who(), w.p.Packets, w.destination())
+	case most < 0:
+		miss("need.icmp", w.who(), w.p.Packets, w.destination())
+	case most >= w.p.Packets || r != nil && r.Evidence.Target.Protocol == protocol: // what that lacks is said
+	case protocol == "tcp":
+		miss("need.tcp.packets", w.who(), w.p.Packets, most, w.destination())
+	default:
+		miss("need.icmp.packets", w.who(), w.p.Packets, most, w.destination())
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -37,6 +39,8 @@ func (w *ticketWriter) refused() refusal {
 	} else {
 		o = look(&w.in.Report.Evidence).otherEnd()
 	}
+	// The other members of an incident may be of the other family.
+	o.there = slices.DeleteFunc(o.there, func(a netip.Addr) bool { return !sameFamily(a, w.target) })
 	switch {
 	case w.in.Reverse != nil:
 		return o.refuses(&w.in.Reverse.Evidence, w.l)

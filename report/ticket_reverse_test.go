@@ -163,3 +163,51 @@ func TestTicketKnowsTheWayBack(t *testing.T) {
 		t.Error("the evidence was changed")
 	}
 }
+
+// TestTicketFamily: what a target over IPv6 is traced from, and back to, is an
+// address of IPv6, whatever [node] address is.
+func TestTicketFamily(t *testing.T) {
+	v4, v6, there := netip.MustParseAddr("198.51.100.20"), netip.MustParseAddr("2001:db8:20::9"), netip.MustParseAddr("2001:db8:7::1")
+	text := func(to netip.Addr) string {
+		return fmt.Sprintf("Start: 2026-11-23T14:05:33+0800\nHOST: gz2    Loss%%   Snt   Last   Avg  Best  Wrst StDev\n  1.|-- %s  0.0%%   100    0.4   0.4   0.3   0.6   0.1\n", to)
+	}
+	for _, c := range []struct {
+		name        string
+		source, to  netip.Addr // of the trace; where the other end's went
+		from, there string     // source and command in the ticket
+		missing     string
+	}{
+		{"over IPv4", v6, v4, "Source, public address: " + v6.String(), "", "does not count: it goes to 198.51.100.20 over IPv4, and the probes from here went over IPv6."},
+		{"over IPv6", v6, v6, "Source, public address: " + v6.String(), "", ""},
+		{"none", v6, netip.Addr{}, "Source, public address: " + v6.String(), "mtr -nrwzc 100 " + v6.String() + " > theirs.txt", "wants the trace from the other end to " + v6.String()},
+		{"no address of that family", netip.Addr{}, netip.Addr{}, "Source, public address: not known", "mtr -nrwzc 100 ADDRESS > theirs.txt", "wants the trace from the other end to this source"},
+	} {
+		for _, withIncident := range []bool{true, false} {
+			in, opts := full(t)
+			opts.Profile = "linode"
+			in.Reverse, in.Others, in.Before, in.After = nil, nil, nil, nil
+			w := network{length: 6, lossAt: 4, loss: always(0.3), rand: seeded(1)}
+			in.Report = fold(t, w.trace(60, func(g *Target) { g.Address = there }))
+			in.Report.Evidence.Node = Node{Name: "hk1", Address: v4, Source: c.source}
+			in.Reports = []*Report{in.Report}
+			in.Incident.Members[0].Address = there
+			if !withIncident {
+				in.Incident, in.Reports = nil, nil
+			}
+			if c.to.IsValid() {
+				var err error
+				if in.Reverse, in.ReverseText, err = ParseReverse([]byte(text(c.to))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			x, err := NewTicket(in, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			missing := strings.Join(x.Missing, "\n")
+			if !strings.Contains(x.Text(), c.from+"\n") || !strings.Contains(missing, c.missing) || c.missing == "" && missing != "" || !strings.Contains(missing, c.there) {
+				t.Errorf("%s, incident %v: want %q, %q, %q; missing\n%s\n%s", c.name, withIncident, c.from, c.missing, c.there, missing, x.Text())
+			}
+		}
+	}
+}

@@ -34,7 +34,7 @@ func full(t testing.TB) (TicketInput, TicketOptions) {
 		Reverse: trace(2, 60, 0.3, Node{Name: "gz2", Address: netip.MustParseAddr("203.0.113.7")}, func(t *Target) {
 			t.Asked, t.Address = "198.51.100.20", netip.MustParseAddr("198.51.100.20")
 		}),
-		Others: []*Report{trace(3, 20, 0.3, node, func(t *Target) { t.Protocol, t.Port = "tcp", 443 })},
+		Others: []*Report{trace(3, 60, 0.3, node, func(t *Target) { t.Protocol, t.Port = "tcp", 443 })},
 		Before: trace(4, 20, 0, node, nil), After: trace(5, 20, 0, node, nil),
 	}
 	in.Incident.Node = node
@@ -102,7 +102,15 @@ func TestTicketCheck(t *testing.T) {
 		{"TCP probes are no pings", "alibaba", "wants 100 pings of the same time: there are 0", func(in *TicketInput, _ *TicketOptions) {
 			in.Report, in.Incident, in.Reports, in.Others = in.Others[0], nil, nil, nil
 		}},
-		{"no TCP trace", "aws", "mtrq enqueue --protocol tcp --port 443 203.0.113.7", func(in *TicketInput, _ *TicketOptions) { in.Others = nil }},
+		{"no TCP trace", "aws", "mtrq enqueue --protocol tcp --port 443 --rounds 200 --interval 200ms 203.0.113.7", func(in *TicketInput, _ *TicketOptions) { in.Others = nil }},
+		{"a first look over TCP", "aws", "AWS wants 200 packets of the TCP trace, too: that one has 124. While it lasts: mtrq enqueue --protocol tcp", func(in *TicketInput, _ *TicketOptions) {
+			short := *in.Others[0]
+			short.Evidence.Ping, short.Evidence.Hops = in.Before.Evidence.Ping, in.Before.Evidence.Hops
+			in.Others[0] = &short
+		}},
+		{"a first look over ICMP", "aws", "AWS wants 200 packets of the ICMP trace, too: that one has 124. While it lasts: mtrq enqueue --protocol icmp", func(in *TicketInput, _ *TicketOptions) {
+			in.Report, in.Others = in.Others[0], []*Report{in.Before}
+		}},
 		{"no ICMP trace", "aws", "AWS wants an ICMP trace", func(in *TicketInput, _ *TicketOptions) { in.Report = in.Others[0] }},
 		{"no circuit", "cn-carrier", "wants the circuit number", func(in *TicketInput, o *TicketOptions) {
 			o.Own.Circuit = ""
@@ -329,6 +337,43 @@ func quiet(inc *Incident) *Member {
 	m.Pings.RTTUS = slices.Clone(m.Pings.RTTUS)
 	m.Pings.Answer = strings.Repeat(string(rune(AnswerReply)), len(m.Pings.Answer))
 	return m
+}
+
+// TestTicketTimes: the round-trip times are those of the answers that are
+// counted: none where all pings were lost, and none from after recovery.
+func TestTicketTimes(t *testing.T) {
+	const label = "Round trip, best / mean / worst: "
+	for _, c := range []struct {
+		name string
+		edit func(*Member)
+		want string // "": no row
+	}{
+		{"all lost, clean after recovery", func(*Member) {}, ""},
+		{"dense ones from after recovery", func(m *Member) {
+			us := ptr[int64](9100)
+			m.Dense = &Pings{From: *m.Recovered, TxMS: []int64{0, 200, 400}, RTTUS: []*int64{us, us, us}, Answer: "rrr"}
+		}, ""},
+		{"slow, and quick after recovery", func(m *Member) {
+			m.Lost, m.Pings.Answer = 0, strings.Repeat("r", len(m.Pings.Answer))
+			m.Pings.RTTUS = slices.Clone(m.Pings.RTTUS)
+			for i := range m.Pings.RTTUS {
+				if at := m.Pings.at(i); !at.Before(m.Began) && at.Before(*m.Recovered) {
+					m.Pings.RTTUS[i] = ptr[int64](256900)
+				}
+			}
+		}, "256.9 / 256.9 / 256.9 ms"},
+	} {
+		in, opts := full(t)
+		m := &in.Incident.Members[0]
+		c.edit(m)
+		x, err := NewTicket(in, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := x.Text(); strings.Contains(text, label) != (c.want != "") || !strings.Contains(text, c.want) {
+			t.Errorf("%s: want %q in\n%s", c.name, c.want, text)
+		}
+	}
 }
 
 // TestTicketNoTrace: what is not at hand is a value.

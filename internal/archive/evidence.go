@@ -144,7 +144,7 @@ func (a *Archive) sameTarget(in *report.TicketInput, e *report.Evidence, began, 
 // minutes.
 func (a *Archive) fromBehind(e *report.Evidence) *report.Report {
 	for _, to := range []netip.Addr{e.Node.Address, e.Node.Source} {
-		if !to.IsValid() || !e.Target.Address.IsValid() {
+		if !to.IsValid() || !e.Target.Address.IsValid() || to.Unmap().Is4() != e.Target.Address.Unmap().Is4() {
 			continue
 		}
 		entries, err := a.List(Query{Target: to.String(), Since: e.Times.Started.Add(-aroundMinutes), Until: e.Times.Started.Add(aroundMinutes), Limit: aroundMost})
