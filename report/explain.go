@@ -37,7 +37,7 @@ func Explain(r *Report, lang Lang) Explanation {
 	if x.Verdict.Class == RoutingLoop {
 		w.loop = v.loop()
 	}
-	if v.said("unreachable", "back", "back.self") {
+	if v.said("unreachable", "unreachable.self", "back", "back.self") {
 		w.wall, w.wallTTL, w.turned = v.whoTurnedBack()
 	}
 	for i := range w.rows {

@@ -160,6 +160,9 @@ func (w *walk) explainTarget(row *TableRow, say func(string, ...any)) {
 	case s.Sent == 0:
 		say("explain.target.unasked")
 		return
+	case w.said("unreachable.self"):
+		say("explain.target.self")
+		return
 	case s.Answered == 0:
 		say("explain.target.silent", w.lang.count(s.Sent, "probe"))
 	case s.Lost == 0:

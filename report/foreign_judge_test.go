@@ -145,11 +145,12 @@ func TestForeignEnd(t *testing.T) {
 		"turned back at once":       {windows + "  2  198.18.0.1  reports: Destination net unreachable.\n", NotProven, "hop 2 (198.18.0.1) says that it cannot be reached (1 time)."},
 		"turned back by the first":  {windows + "  2  192.0.2.1  reports: Destination net unreachable.\n", NotProven, "gateway"},
 		"turned back, names alone":  {unix + " 2  core1.example.net  1 ms !N  1 ms !N  1 ms !N\n", TargetFilters, "hop 2 (core1.example.net) says that it cannot be reached (3 times)."},
+		"refused by the target":     {unix + " 2  203.0.113.7  1 ms !X *  1 ms !X\n", TargetFilters, "203.0.113.7 answered 2 of 3 probes, but only to say that it cannot be reached."},
 		"could not send":            {windows + "  2  General failure.\n\nTrace complete.\n", MeasurementFault, "hop 2 has words in place of times"},
 		"words behind the table":    {windows + "  2     2 ms     2 ms     2 ms  203.0.113.7\n\n  3  It is fast.\n", Clean, ""},
 		"interrupted":               {windows + "  2  ^C", NotProven, "ends at hop 1 (192.0.2.1)"},
 	} {
-		if d := readOne(t, c.text).Report().Evidence.Verdict; d.Class != c.class || !strings.Contains(d.Sentence+d.Settle, c.says) || strings.Contains(d.Sentence, "cannot be reached") && strings.Contains(d.Settle, "more probes") {
+		if d := readOne(t, c.text).Report().Evidence.Verdict; d.Class != c.class || !strings.Contains(d.Sentence+d.Settle, c.says) || strings.Contains(d.Sentence, "answered none") && strings.Contains(d.Sentence, "the target says") || strings.Contains(d.Sentence, "cannot be reached") && strings.Contains(d.Settle, "more probes") {
 			t.Errorf("%s: %s, want %s: %s", name, d.Class, c.class, d.Sentence)
 		}
 	}

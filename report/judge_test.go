@@ -79,7 +79,7 @@ func TestJudge(t *testing.T) {
 			class: RealLoss, grade: Likely, rules: "R6", link: "none"},
 		{name: "silent, first look only", net: network{length: 5, mute: true}, class: NotProven, grade: Weak, rules: "R6", link: "none", says: "answered none of 3 probes"},
 		{name: "hop 3 says unreachable", net: network{length: 6, rewrite: unreachable(3)}, seconds: 20,
-			class: TargetFilters, grade: Likely, rules: "R6", link: "none", says: "hop 3 (198.18.0.13) says that it cannot be reached"},
+			class: TargetFilters, grade: Likely, rules: "R6", link: "none", says: "answered none of 103 probes: hop 3 (198.18.0.13) says that it cannot be reached (103 times)"},
 		{name: "hop 3 says unreachable of a known target", net: network{length: 6, rewrite: unreachable(3)}, seconds: 20, edit: known(6),
 			class: RealLoss, grade: Likely, rules: "R6", link: "3-4"},
 		{name: "hop 3 says unreachable, first look only", net: network{length: 6, rewrite: unreachable(3)},

@@ -120,7 +120,12 @@ func (v *view) unreachable(d *Verdict) {
 	if e.Foreign != nil && ttl == 1 {
 		settle = v.lang.Say("own.gateway.settle")
 	}
-	v.tell(d, "unreachable", v.name(), v.lang.count(v.target.Sent, "probe"), said, v.lang.count(times, "time"))
+	if e.Foreign != nil && who.IsValid() && who == e.Target.Address {
+		v.tell(d, "unreachable.self", v.name(), v.lang.of(times, v.target.Sent, "probe"))
+		settle = v.lang.Say("paced.settle")
+	} else {
+		v.tell(d, "unreachable", v.name(), v.lang.count(v.target.Sent, "probe"), said, v.lang.count(times, "time"))
+	}
 	if v.target.Sent < fewProbes {
 		d.rule("R6", "R13")
 		if e.Foreign == nil { // tracert asks no more where one has said so
@@ -165,15 +170,32 @@ func (v *view) unreachable(d *Verdict) {
 	}
 }
 
-// whoTurnedBack is the router that said "unreachable" most often, the
-// lowest TTL at which it answered (0: none), and how often.
+// whoTurnedBack is the router that said "unreachable" most often of the
+// target's own probes, or, where none of them came so far, of those for the
+// hops, the lowest TTL at which it answered (0: none), and how often.
 func (v *view) whoTurnedBack() (who netip.Addr, ttl, times int) {
 	if f := v.e.Foreign; f != nil {
 		return f.turnedBack()
 	}
+	if who, times = v.refused(v.toTarget()); times == 0 {
+		all := append(seriesOf(v.e.Hops), seriesOf(v.e.Beyond)...)
+		who, times = v.refused(all)
+	}
+	for i := range v.e.Hops {
+		h := &v.e.Hops[i]
+		for j := range len(h.Answer) {
+			if a := h.Answer[j]; (a == AnswerExpired || a == AnswerUnreachable) && v.e.who(&h.Series, j) == who {
+				return who, h.TTL, times
+			}
+		}
+	}
+	return who, 0, times
+}
+
+// refused is who said "unreachable" most often in some series, and how often.
+func (v *view) refused(in []*Series) (who netip.Addr, times int) {
 	said := make(map[netip.Addr]int)
-	all := append([]*Series{&v.e.Ping}, seriesOf(v.e.Hops)...)
-	for _, s := range append(all, seriesOf(v.e.Beyond)...) {
+	for _, s := range in {
 		for i := range len(s.Answer) {
 			if s.Answer[i] == AnswerUnreachable {
 				said[v.e.who(s, i)]++
@@ -185,13 +207,5 @@ func (v *view) whoTurnedBack() (who netip.Addr, ttl, times int) {
 			who, times = a, said[a]
 		}
 	}
-	for i := range v.e.Hops {
-		h := &v.e.Hops[i]
-		for j := range len(h.Answer) {
-			if a := h.Answer[j]; (a == AnswerExpired || a == AnswerUnreachable) && v.e.who(&h.Series, j) == who {
-				return who, h.TTL, times
-			}
-		}
-	}
-	return who, 0, times
+	return who, times
 }
