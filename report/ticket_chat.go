@@ -13,9 +13,16 @@ func (w *ticketWriter) chat() string {
 		circuit = w.l.Say("ticket.unknown")
 	}
 	what := w.blanked(strings.Join(w.chatWhat(), w.l.Say("comma")))
-	s := w.l.Say("chat", circuit, w.known(w.sourceAddr()), w.blanked(w.destination()), w.chatSpan(), what)
+	from := w.l.Say("chat.source")
+	if a := w.sourceAddr(); a.IsValid() {
+		from = a.String()
+	}
+	s := w.l.Say("chat", circuit, from, w.blanked(w.destination()), w.chatSpan(), what)
 	both := w.l.Say("chat.one")
-	if w.bothWays() {
+	switch {
+	case !w.traced() && !w.bothWays():
+		both = w.l.Say("chat.none")
+	case w.traced() && w.bothWays():
 		both = w.l.Say("chat.both")
 	}
 	return w.l.join(w.l.join(s, w.blanked(w.chatLink())), both)

@@ -101,7 +101,7 @@ func (w *ticketWriter) strip() string {
 
 // baseline is point 5.
 func (w *ticketWriter) baseline(p *TicketPoint) {
-	before, after := w.l.Say("ticket.none"), w.l.Say("ticket.none")
+	var before, after string
 	if m := w.member; m != nil {
 		if u := m.Usual; u != nil && u.Sent > 0 {
 			before = w.l.Say("ticket.usual", w.l.of(u.Lost, u.Sent, "ping"), msText(usec(u.P50US)), msText(usec(u.P95US)))
@@ -113,8 +113,16 @@ func (w *ticketWriter) baseline(p *TicketPoint) {
 			}
 		}
 	}
-	p.fact(w.l.Say("ticket.before"), before)
-	p.fact(w.l.Say("ticket.after"), after)
+	row := func(key, pings string, other bool) { // a trace or a path stands in blocks below
+		if pings == "" && !other {
+			pings = w.l.Say("ticket.none")
+		}
+		if pings != "" {
+			p.fact(w.l.Say(key), pings)
+		}
+	}
+	row("ticket.before", before, w.in.Before != nil || w.member != nil && w.member.Before != nil)
+	row("ticket.after", after, w.in.After != nil || w.member != nil && w.member.After != nil)
 	for _, b := range []struct {
 		key string
 		r   *Report

@@ -144,7 +144,7 @@ func (w *ticketWriter) known(a netip.Addr) string {
 
 // traces is point 3.
 func (w *ticketWriter) traces(p *TicketPoint) {
-	if r := w.in.Report; r != nil {
+	if r := w.in.Report; w.traced() {
 		p.block(w.l.Say("ticket.forward", w.probes(r)), w.table(r))
 	} else {
 		p.fact(w.l.Say("ticket.forward.label"), w.l.Say("ticket.none"))
@@ -186,6 +186,9 @@ func (w *ticketWriter) traces(p *TicketPoint) {
 		}
 	}
 }
+
+// traced says that there is a trace of which there is something to show.
+func (w *ticketWriter) traced() bool { return w.in.Report != nil && len(Table(w.in.Report)) > 0 }
 
 // table is a report's table with numbers only and the AS of each hop.
 func (w *ticketWriter) table(r *Report) string {

@@ -306,6 +306,10 @@ func TestTicketChatSays(t *testing.T) {
 		{"latency of which nothing was kept", func(in *TicketInput) { latency(in); in.Incident.Members[0].Usual = nil },
 			map[Lang]string{English: "14:08:43: latency.", Chinese: "14:08:43，时延升高。"}, []string{"lost", "丢"}},
 		{"another path", path, map[Lang]string{English: ": path changed, hop 2 was 198.18.0.5, is 198.18.7.7.", Chinese: "，路径变化：第 2 跳由 198.18.0.5 变为 198.18.7.7。"}, []string{"lost", "丢"}},
+		{"no trace, no address", func(in *TicketInput) {
+			in.Report, in.Reports, in.Reverse, in.Incident.Node.Address = nil, nil, nil, netip.Addr{}
+			in.Incident.Node.Source = netip.Addr{}
+		}, map[Lang]string{English: "No MTR yet; please have a look.", Chinese: "电路号 GZ-2231，未知源地址到 203.0.113.7，"}, []string{"MTR below", "MTR 附后", "not known"}},
 		{"a name that did not resolve", func(in *TicketInput) {
 			in.Incident, in.Reports = nil, nil
 			r := *in.Report
@@ -376,15 +380,57 @@ func TestTicketTimes(t *testing.T) {
 	}
 }
 
-// TestTicketNoTrace: what is not at hand is a value.
-func TestTicketNoTrace(t *testing.T) {
-	in, opts := full(t)
-	in.Report, in.Reports = nil, nil
-	for l, want := range map[Lang]string{English: "Forward: none at hand", Chinese: "去程：暂无"} {
-		opts.Lang = l
+// TestTicketBaseline: nothing is called not at hand that stands below.
+func TestTicketBaseline(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		before, after bool
+		want, not     []string
+	}{
+		{"both", true, true, []string{"Trace before: ", "Trace after: "}, []string{"Before: ", "After recovery: "}},
+		{"before alone", true, false, []string{"Trace before: ", "After recovery: none at hand"}, []string{"Before: "}},
+		{"neither", false, false, []string{"Before: none at hand", "After recovery: none at hand"}, []string{"Trace "}},
+	} {
+		in, opts := full(t)
+		in.Incident, in.Reports, in.Reverse = nil, nil, nil
+		if !c.before {
+			in.Before = nil
+		}
+		if !c.after {
+			in.After = nil
+		}
 		x, err := NewTicket(in, opts)
-		if err != nil || !strings.Contains(x.Text(), want+"\n") {
-			t.Errorf("%v: no %q in\n%s", err, want, x.Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, point, _ := strings.Cut(x.Text(), "\n5. Before and after\n")
+		point, _, _ = strings.Cut(point, "\n6. ")
+		for _, s := range c.want {
+			if !strings.Contains(point, s) {
+				t.Errorf("%s: no %q in\n%s", c.name, s, point)
+			}
+		}
+		for _, s := range c.not {
+			if strings.Contains(point, s) {
+				t.Errorf("%s: %q in\n%s", c.name, s, point)
+			}
+		}
+	}
+}
+
+// TestTicketNoTrace: what is not at hand is a value, also where a trace was
+// asked for and nothing was sent.
+func TestTicketNoTrace(t *testing.T) {
+	unsent := samples(t)["unresolved"]
+	for _, r := range []*Report{nil, unsent} {
+		in, opts := full(t)
+		in.Report, in.Reports = r, nil
+		for l, want := range map[Lang]string{English: "Forward: none at hand", Chinese: "去程：暂无"} {
+			opts.Lang = l
+			x, err := NewTicket(in, opts)
+			if err != nil || !strings.Contains(x.Text(), want+"\n") {
+				t.Errorf("%v: no %q in\n%s", err, want, x.Text())
+			}
 		}
 	}
 }
