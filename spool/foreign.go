@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -49,26 +50,22 @@ func ofFile(id ulid.ULID) [10]byte { return [10]byte(id[6:]) }
 
 // refuse moves a file to bad/, under the ID in its name where that is free.
 // Of one sender only so many are kept: what was never accepted must not fill
-// the disk.
-func (b *dropBatch) refuse(name, why string) error {
+// the disk. What came after these and may be a job, which its sender takes for accepted, stays in drop/.
+func (b *dropBatch) refuse(name string, d *dropped, wrong refusal) error {
 	s := b.q.s
 	st, err := s.fs.lstat(s.path("drop", name))
 	if err != nil {
 		return err
 	}
 	uid := st.Uid
-	kept, err := b.q.senders.badOf(s, uid)
-	if err != nil {
+	kept, err := b.badOf(uid)
+	switch {
+	case err != nil:
 		return err
-	}
-	if kept >= maxForeign {
-		if kept == maxForeign {
-			s.note(Note{What: NoteBad, File: "drop/" + oneLine(name),
-				Text: fmt.Sprintf("%d files of uid %d are in bad/: those that come after this one are removed while that is so; the last %s", kept, uid, why)})
-			b.q.senders.bad[uid]++
-		}
-		b.discard = append(b.discard, &dropped{name: name, foreign: &foreign{stat: st}})
-		return nil
+	case kept >= maxForeign && !wrong.noJob:
+		return fmt.Errorf("%s; it stays here, as %d files of uid %d are in bad/: look through them, and remove them", wrong.why, kept, uid)
+	case kept >= maxForeign:
+		return b.discard(d, st, wrong.why, kept)
 	}
 	if b.aside >= maxAside || b.failed >= maxAside {
 		b.later = true // the next sweep; good files first
@@ -88,7 +85,7 @@ func (b *dropBatch) refuse(name, why string) error {
 			return err
 		}
 	}
-	text := fmt.Sprintf("drop/%s %s (from uid %d)", oneLine(name), why, uid)
+	text := fmt.Sprintf("drop/%s %s (from uid %d)", oneLine(name), wrong.why, uid)
 	as := fileName(id, 0, kindForeign)
 	if err := s.toBad("drop", name, as, text); err != nil {
 		b.failed++
@@ -113,10 +110,14 @@ const (
 // take all of the spool. The zero value is ready.
 type senders struct {
 	counted time.Time                     // when bad was counted; zero: never
+	badAt   unix.Timespec                 // when bad/ had changed last by then
 	bad     map[uint32]int                // files in bad/ that are its
 	open    map[uint32]map[ulid.ULID]bool // jobs that came through drop/, and are not over
 	told    map[uint32]bool
 	pass    dropPass
+
+	removed     map[uint32]removal // what bad/ had no room for, and is no job
+	toldRemoved time.Time          // when that was noted last
 
 	// Jobs of earlier runners wait in new/, and whose they are stands in them
 	// alone. They are read when something lies in drop/, some with each sweep: a long queue
@@ -142,7 +143,7 @@ type dropPass struct {
 func (q *Queue) nextPart() ([]string, error) {
 	p, first := &q.senders.pass, q.senders.pass.at == 0
 	if first {
-		p.began = q.s.dropChanged()
+		p.began = q.s.changed("drop")
 	}
 	part, err := q.s.fs.listPart(q.s.path("drop", ""), p.at, maxPart)
 	if err != nil {
@@ -158,7 +159,7 @@ func (q *Queue) nextPart() ([]string, error) {
 		q.tidyHidden(part.names)
 	}
 	p.at = part.next
-	q.more = p.at != 0 || !first && q.s.dropChanged() != p.began
+	q.more = p.at != 0 || !first && q.s.changed("drop") != p.began
 	return slices.Compact(sortVisible(part.names)), nil
 }
 
@@ -177,10 +178,10 @@ func (q *Queue) tidyHidden(names []string) {
 	}
 }
 
-// dropChanged is when a name came to drop/ or went; zero where that cannot be
-// seen.
-func (s *Spool) dropChanged() unix.Timespec {
-	st, err := s.fs.lstat(s.path("drop", ""))
+// changed is when a name came to a directory or went; zero where that cannot
+// be seen.
+func (s *Spool) changed(dir string) unix.Timespec {
+	st, err := s.fs.lstat(s.path(dir, ""))
 	if err != nil {
 		return unix.Timespec{} // what is wrong with it the listing says
 	}
@@ -250,28 +251,6 @@ func droppedBy(j Job) (uid uint32, ok bool) {
 
 func dropBy(uid uint32) string { return fmt.Sprintf("uid %d", uid) }
 
-// badOf counts the files of a user in bad/. They keep their owner there. It
-// counts anew when there seem to be too many: somebody may have tidied up.
-func (n *senders) badOf(s *Spool, uid uint32) (int, error) {
-	if !n.counted.IsZero() && (n.bad[uid] < maxForeign || s.now().Sub(n.counted).Abs() < time.Minute) {
-		return n.bad[uid], nil
-	}
-	names, err := s.list("bad")
-	if err != nil {
-		return 0, err
-	}
-	n.bad = map[uint32]int{}
-	for _, file := range names {
-		if f, ok := parseFile(file); ok && f.kind == kindForeign && !f.reason {
-			if st, err := s.fs.lstat(s.path("bad", file)); err == nil {
-				n.bad[st.Uid]++
-			}
-		}
-	}
-	n.counted = s.now()
-	return n.bad[uid], nil
-}
-
 // fairShare chooses what one sweep takes of a part: all of a few names; of
 // many, the same number from each user, so that a flood of one leaves room for
 // all others in it. rest: there are more that could be taken.
@@ -295,6 +274,12 @@ func (q *Queue) fairShare(names []string) (share []string, rest bool) {
 			users = append(users, uid)
 		}
 		byUser[uid] = append(byUser[uid], name)
+	}
+	for uid, own := range byUser {
+		if q.senders.bad[uid] >= maxForeign { // many may stay here (see refuse), and what comes after them must have its turn
+			at := rand.IntN(len(own))
+			byUser[uid] = slices.Concat(own[at:], own[:at])
+		}
 	}
 	var out []string
 	for round := 0; len(users) > 0; round++ {

@@ -52,6 +52,7 @@ func (q *Queue) intake(reported func(ulid.ULID) bool) {
 	if (rest || b.later) && b.gone > 0 {
 		q.more = true // there is room for it now; a sweep that took nothing must not call for the next
 	}
+	q.tellRemoved(false)
 	q.endOfSweep()
 }
 
@@ -81,7 +82,7 @@ type dropBatch struct {
 	entries  []*entry
 	files    []*dropped // of the entries
 	remove   []*dropped // are in new/
-	discard  []*dropped // are not worth keeping
+	looked   bool       // whether bad/ was tidied up
 	aside    int        // files put into bad/
 	failed   int        // files that could not be put there
 	later    bool       // there were more such files than one sweep takes
@@ -95,16 +96,22 @@ type dropped struct {
 	as ulid.ULID // the job that it was taken in as
 }
 
+// refusal is what is wrong with a file of drop/. The zero value: nothing.
+type refusal struct {
+	why   string
+	noJob bool // for certain: nobody's request is lost with it
+}
+
 func (b *dropBatch) takeIn(names []string) {
-	b.entries, b.files, b.remove, b.discard = nil, nil, nil, nil
+	b.entries, b.files, b.remove = nil, nil, nil
 	aside := b.aside
 	for _, name := range names {
-		d, why, err := b.read(name)
-		if err == nil && d != nil && why == "" {
-			why, err = b.accept(d)
+		d, wrong, err := b.read(name)
+		if err == nil && d != nil && wrong.why == "" {
+			wrong, err = b.accept(d)
 		}
-		if err == nil && why != "" {
-			err = b.refuse(name, why)
+		if err == nil && wrong.why != "" {
+			err = b.refuse(name, d, wrong)
 		}
 		if err != nil {
 			b.q.leave(name, err)
@@ -123,13 +130,6 @@ func (b *dropBatch) takeIn(names []string) {
 	}
 	for _, d := range b.remove {
 		if err := b.q.keep(d); err != nil {
-			b.q.leave(d.name, err)
-			continue
-		}
-		b.gone++
-	}
-	for _, d := range b.discard {
-		if err := b.q.s.fs.removeSame(b.q.s.path("drop", d.name), d.foreign); err != nil {
 			b.q.leave(d.name, err)
 			continue
 		}
@@ -167,30 +167,30 @@ func (q *Queue) leave(name string, err error) {
 // maxLeft bounds how many files of drop/ are noted, and remembered, as left.
 const maxLeft = 1000
 
-// read opens what a stranger left. why says what is wrong with it; nothing
+// read opens what a stranger left. wrong says what is wrong with it; nothing
 // at all: not yet, or not any more. An error: it stays where it is.
-func (b *dropBatch) read(name string) (d *dropped, why string, err error) {
+func (b *dropBatch) read(name string) (d *dropped, wrong refusal, err error) {
 	path := b.q.s.path("drop", name)
 	f, err := b.q.s.fs.foreign(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "", nil
+		return nil, refusal{}, nil
 	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENXIO): // put there this very moment
-		return nil, "is no regular file", nil
+		return nil, refusal{"is no regular file", true}, nil
 	case errors.Is(err, fs.ErrPermission):
 		if st, err := b.q.s.fs.lstat(path); err == nil && !b.quiet(time.Unix(st.Ctim.Unix())) {
 			return b.notYet() // its sender may be about to open it to us
 		}
-		return nil, "may not be read: make it readable for the group before it gets its name (chmod g+r; files of mktemp are private)", nil
+		return nil, refusal{why: "may not be read: make it readable for the group before it gets its name (chmod g+r; files of mktemp are private)"}, nil
 	case err != nil:
-		return nil, "", err
+		return nil, refusal{}, err
 	}
 	if isDir(f.stat) {
-		return nil, "", errDirectory
+		return nil, refusal{}, errDirectory
 	}
 	d = &dropped{name: name, foreign: f}
 	if why := f.refused(); why != "" {
-		return d, why, nil
+		return d, refusal{why, true}, nil
 	}
 	if !b.complete(d) {
 		return b.notYet()
@@ -199,9 +199,10 @@ func (b *dropBatch) read(name string) (d *dropped, why string, err error) {
 		if !b.quiet(f.ctime()) {
 			return b.notYet() // link and unlink of a careful sender
 		}
-		return d, fmt.Sprintf("has %d links: only files with one are taken", f.stat.Nlink), nil
+		_, _, err := DecodeForeign("", f.data)
+		return d, refusal{fmt.Sprintf("has %d links: only files with one are taken", f.stat.Nlink), err != nil}, nil
 	}
-	return d, "", nil
+	return d, refusal{}, nil
 }
 
 // errDirectory: one of somebody else can be moved by nobody but its owner, and
@@ -218,9 +219,9 @@ func (b *dropBatch) quiet(ctime time.Time) bool {
 
 // notYet is what read gives for a file that will be looked at once more: its
 // sender may be at work.
-func (b *dropBatch) notYet() (*dropped, string, error) {
+func (b *dropBatch) notYet() (*dropped, refusal, error) {
 	b.q.drop.settling = true
-	return nil, "", nil
+	return nil, refusal{}, nil
 }
 
 // complete says whether a file holds all that its sender means to write: it
@@ -260,20 +261,20 @@ type stillness struct {
 // change time: it got its name then, however long nobody was tracing. One of a
 // clock that was wrong then, and was set back since, counts for nothing: an ID of next
 // year would name a report of today, and nobody would look for it there.
-func (b *dropBatch) accept(d *dropped) (why string, err error) {
+func (b *dropBatch) accept(d *dropped) (wrong refusal, err error) {
 	s := b.q.s
 	if id, ok := b.q.keptAs(d); ok {
 		d.as = id
 		b.remove = append(b.remove, d)
-		return "", nil
+		return refusal{}, nil
 	}
 	j, ignored, err := DecodeForeign(oneLine(d.name), d.data)
 	if err != nil {
 		if !b.quiet(d.ctime()) {
 			b.q.drop.settling = true
-			return "", nil
+			return refusal{}, nil
 		}
-		return err.Error(), nil
+		return refusal{err.Error(), true}, nil
 	}
 	now := s.now()
 	named := d.ctime().In(now.Location())
@@ -287,29 +288,29 @@ func (b *dropBatch) accept(d *dropped) (why string, err error) {
 	id, chosen := idInName(d.name)
 	switch off := ulid.Time(id.Time()).Sub(named).Abs(); {
 	case chosen && off > dropIDRange:
-		return fmt.Sprintf("has an ID whose time is %s from when it got its name: allowed are 24h", off.Round(time.Second)), nil
+		return refusal{why: fmt.Sprintf("has an ID whose time is %s from when it got its name: allowed are 24h", off.Round(time.Second))}, nil
 	case !chosen:
 		j.SentAs = oneLine(d.name)
 		if id, err = b.newID(d, named); err != nil {
-			return "", err
+			return refusal{}, err
 		}
 	}
 	j.ID = id
 	switch same, used, err := b.known(d, j); {
 	case err != nil:
-		return "", err
+		return refusal{}, err
 	case same:
 		d.as = id
 		b.remove = append(b.remove, d)
-		return "", nil
+		return refusal{}, nil
 	case used:
-		return "has an ID that is in use", nil
+		return refusal{why: "has an ID that is in use"}, nil
 	case len(b.q.kept) >= maxKept:
-		return "", nil // of those it is known why
+		return refusal{}, nil // of those it is known why
 	}
 	data, err := j.Encode()
 	if err != nil {
-		return err.Error(), nil
+		return refusal{why: err.Error()}, nil
 	}
 	if len(ignored) > 0 {
 		s.note(Note{What: NoteIgnored, ID: id, File: "drop/" + oneLine(d.name), Text: "keys that only mtrq sets: " + strings.Join(ignored, ", ")})
@@ -318,7 +319,7 @@ func (b *dropBatch) accept(d *dropped) (why string, err error) {
 	d.as = id
 	b.entries = append(b.entries, &entry{id: id, data: data, own: fileName(id, 0, kindIntake)})
 	b.files = append(b.files, d)
-	return "", nil
+	return refusal{}, nil
 }
 
 // newID makes the ID of a file without one: out of the file, so that it is

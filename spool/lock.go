@@ -136,6 +136,7 @@ func (q *Queue) Close() error {
 		return nil
 	}
 	q.closed = true
+	q.tellRemoved(true)
 	errs := []error{q.returnBatches(), q.s.sync("bad", "new", "cur"), q.lock.Close()}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close spool %s: %w", q.s.dir, err)

@@ -314,7 +314,7 @@ func junk(t *testing.T, n int) {
 		t.Errorf("the good job came with sweep %d, want %d at most: one look through drop/", found, most)
 	}
 	last := said[len(said)-1]
-	if n > 1000 && !strings.Contains(last.Text, "1000 files of uid 4301 are in bad/") {
+	if n > 1000 && !strings.Contains(last.Text, "files of uid 4301 that are no jobs were removed, as 1000 of its files are in bad/") {
 		t.Errorf("the last note is %+v", last)
 	}
 	t.Logf("%d files of junk took %d sweeps, the good job came with number %d", n, sweeps, found)
