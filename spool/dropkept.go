@@ -118,12 +118,7 @@ var errKept = errors.New("its file in drop/ could not be removed")
 // file any more: a runner may have died between the two, and drop/ is looked
 // through in parts, or not at all while there is no room.
 func (q *Queue) outOfDrop(j Job) error {
-	names := []string{j.SentAs}
-	if j.SentAs == "" {
-		id := j.ID.String()
-		names = []string{id + ".job", id + ".toml", id}
-	}
-	for _, name := range names {
+	for _, name := range namesInDrop(j) {
 		st, err := q.s.fs.lstat(q.s.path("drop", name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

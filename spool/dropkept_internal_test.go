@@ -120,7 +120,7 @@ func TestClaimLooksIntoDrop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"x", id.String() + ".toml"}
+	names := []string{"x", id.String() + ".toml", "a\nb", "Caf\xe9.toml", `"c\nd"`, `"\x00"`, `"..\x2fnew\n"`, strings.Repeat("\xff", 255)}
 	for _, name := range names {
 		dropMem(t, m, name, goodJob, 1)
 		if n, err := q.TakeInOnly("/drop/" + name); err != nil || n != 1 {
@@ -129,7 +129,7 @@ func TestClaimLooksIntoDrop(t *testing.T) {
 	}
 	sick = "listPart"
 	q = q.next(t)
-	if got := claimMem(t, q); len(got) != 2 || len(m.live["/drop"]) > 0 {
+	if got := claimMem(t, q); len(got) != len(names) || len(m.live["/drop"]) > 0 {
 		t.Errorf("claimed %d, drop/ holds %v", len(got), m.live["/drop"])
 	}
 	sick = ""

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,29 @@ func idInName(name string) (ulid.ULID, bool) {
 		}
 	}
 	return parseID(name)
+}
+
+// nameAsText is the name of a file of drop/ as its job keeps it: quoted as in Go
+// where a text cannot hold it (not UTF-8, or control characters).
+func nameAsText(name string) string {
+	if oneLine(name) == name {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// namesInDrop are the names that a job's file may have had. What looks quoted
+// may be the name itself.
+func namesInDrop(j Job) []string {
+	if j.SentAs == "" {
+		id := j.ID.String()
+		return []string{id + ".job", id + ".toml", id}
+	}
+	names := []string{j.SentAs}
+	if name, err := strconv.Unquote(j.SentAs); err == nil && nameAsText(name) == j.SentAs && !strings.ContainsAny(name, "/\x00") {
+		names = append(names, name)
+	}
+	return names
 }
 
 // id makes the ID of a file without one out of the file itself: taken in

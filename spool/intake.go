@@ -290,7 +290,7 @@ func (b *dropBatch) accept(d *dropped) (wrong refusal, err error) {
 	case chosen && off > dropIDRange:
 		return refusal{why: fmt.Sprintf("has an ID whose time is %s from when it got its name: allowed are 24h", off.Round(time.Second))}, nil
 	case !chosen:
-		j.SentAs = oneLine(d.name)
+		j.SentAs = nameAsText(d.name)
 		if id, err = b.newID(d, named); err != nil {
 			return refusal{}, err
 		}

@@ -270,7 +270,7 @@ func TestIntakeWaitsWhileFull(t *testing.T) {
 // TestIntakeAfterACrash finds a job in new/ and its file still in drop/, as a
 // power cut between acceptance and removal leaves them.
 func TestIntakeAfterACrash(t *testing.T) {
-	for _, name := range []string{"gz-edge", ulid.Make().String() + ".job"} {
+	for _, name := range []string{"gz-edge", ulid.Make().String() + ".job", "a\nb", "Caf\xe9.toml"} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, spool.Options{})
 			path := filepath.Join(s.Dir(), "drop", name)

@@ -73,6 +73,9 @@ func (w *world) send() {
 func (w *world) recipe(p *memProc) {
 	w.files++
 	name := fmt.Sprintf("recipe%d", w.files)
+	if w.files%3 == 0 {
+		name += "\n\xe9" // no text can hold it
+	}
 	if p.write("/drop/."+name, 0o640, []byte("target = \"203.0.113.11\"\n")) != nil || p.move("/drop/."+name, "/drop/"+name) != nil {
 		return
 	}
@@ -86,7 +89,7 @@ func (w *world) recipe(p *memProc) {
 		}
 	}
 	if p.syncDir("/drop") == nil {
-		w.named[name] = true
+		w.named[nameAsText(name)] = true
 		w.counts.Acknowledged++
 	}
 }
