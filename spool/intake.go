@@ -257,10 +257,7 @@ type stillness struct {
 	since time.Time
 }
 
-// accept makes an entry of the file. The time of acceptance is the file's
-// change time: it got its name then, however long nobody was tracing. One of a
-// clock that was wrong then, and was set back since, counts for nothing: an ID of next
-// year would name a report of today, and nobody would look for it there.
+// accept makes an entry of the file.
 func (b *dropBatch) accept(d *dropped) (wrong refusal, err error) {
 	s := b.q.s
 	if id, ok := b.q.keptAs(d); ok {
@@ -276,16 +273,9 @@ func (b *dropBatch) accept(d *dropped) (wrong refusal, err error) {
 		}
 		return refusal{err.Error(), true}, nil
 	}
-	now := s.now()
-	named := d.ctime().In(now.Location())
-	if named.Sub(now) > dropIDRange {
-		named = now.Round(0)
-	}
-	if j.Accepted = named; named.After(now) {
-		j.Accepted = now.Round(0)
-	}
-	j.Source, j.By = "drop", dropBy(d.stat.Uid)
 	id, chosen := idInName(d.name)
+	named, accepted := d.acceptedAt(s.now())
+	j.Source, j.By, j.Accepted = "drop", dropBy(d.stat.Uid), accepted
 	switch off := ulid.Time(id.Time()).Sub(named).Abs(); {
 	case chosen && off > dropIDRange:
 		return refusal{why: fmt.Sprintf("has an ID whose time is %s from when it got its name: allowed are 24h", off.Round(time.Second))}, nil
@@ -320,6 +310,26 @@ func (b *dropBatch) accept(d *dropped) (wrong refusal, err error) {
 	b.entries = append(b.entries, &entry{id: id, data: data, own: fileName(id, 0, kindIntake)})
 	b.files = append(b.files, d)
 	return refusal{}, nil
+}
+
+// acceptedAt is when the file got its name, which is its change time, however
+// long nobody was tracing, and when it counts as accepted. One of a clock that was wrong
+// then, and was set back since, counts for nothing: an ID of next year would name a report of today,
+// and nobody would look for it there. But of an ID that its sender was told the report must be
+// found: it is of that clock, as are those of jobs that waited in new/ meanwhile.
+func (d *dropped) acceptedAt(now time.Time) (named, accepted time.Time) {
+	now = now.Round(0)
+	named = d.ctime().In(now.Location())
+	id, chosen := idInName(d.name)
+	switch {
+	case !named.After(now):
+		return named, named
+	case named.Sub(now) <= dropIDRange:
+		return named, now
+	case chosen && ulid.Time(id.Time()).Sub(named).Abs() <= dropIDRange:
+		return named, named
+	}
+	return now, now
 }
 
 // newID makes the ID of a file without one: out of the file, so that it is

@@ -124,6 +124,35 @@ func TestClockSteps(t *testing.T) {
 	}
 }
 
+// TestClockSetBack: what was acknowledged through drop/ is found by its ID, however far the clock was
+// set back before it was taken in. The files get their times from the machine, so the node is behind.
+func TestClockSetBack(t *testing.T) {
+	n := network(t, 1)
+	for _, back := range []time.Duration{time.Hour, 30 * time.Hour, 48 * time.Hour, 20 * 24 * time.Hour} {
+		t.Run(back.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			s := newSite(t, n, filepath.Join(dir, "spool"), filepath.Join(dir, "archive"))
+			w := &wall{}
+			sp, err := spool.Open(s.spool, spool.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id, err := sp.SubmitDrop(t.Context(), spool.Job{Target: s.target(0), Rounds: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.acks = append(s.acks, id.String())
+			w.step(-back)
+			if err := s.life(t, t.Context(), w, "Asia/Hong_Kong"); err != nil {
+				t.Fatal(err)
+			}
+			if a := s.allFound(t); len(a.bad) > 0 {
+				t.Errorf("bad/ holds %v", a.why)
+			}
+		})
+	}
+}
+
 // TestDaylightSaving takes jobs in the hour that comes twice and around the
 // one that is left out, in the zone that the days are parted by.
 func TestDaylightSaving(t *testing.T) {
