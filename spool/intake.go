@@ -276,9 +276,9 @@ func (b *dropBatch) accept(d *dropped) (wrong refusal, err error) {
 	id, chosen := idInName(d.name)
 	named, accepted := d.acceptedAt(s.now())
 	j.Source, j.By, j.Accepted = "drop", dropBy(d.stat.Uid), accepted
-	switch off := ulid.Time(id.Time()).Sub(named).Abs(); {
-	case chosen && off > dropIDRange:
-		return refusal{why: fmt.Sprintf("has an ID whose time is %s from when it got its name: allowed are 24h", off.Round(time.Second))}, nil
+	switch at := ulid.Time(id.Time()); {
+	case chosen && at.Sub(named).Abs() > dropIDRange:
+		return refusal{why: fmt.Sprintf("has an ID whose time is %s from when it got its name: allowed are 24h", at.Sub(d.ctime()).Abs().Round(time.Second))}, nil
 	case !chosen:
 		j.SentAs = nameAsText(d.name)
 		if id, err = b.newID(d, named); err != nil {

@@ -188,7 +188,7 @@ func TestIntakeOfAWrongClock(t *testing.T) {
 	if len(claims) != 3 {
 		t.Errorf("claimed %d, want 3; files %v", len(claims), tree(t, s, nil))
 	}
-	if len(said) != 1 || said[0].ID != wrong || !strings.Contains(said[0].Text, "has an ID whose time is 119h59m57s from when it got its name") {
+	if len(said) != 1 || said[0].ID != wrong || !strings.Contains(said[0].Text, "has an ID whose time is 120h0m0s from when it got its name") {
 		t.Errorf("notes %+v: want the ID of another day refused", said)
 	}
 }
