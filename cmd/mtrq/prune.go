@@ -17,9 +17,9 @@ func pruneCommand() *cli.Command {
 		Name:  "prune",
 		Usage: "remove what the archive need not keep any longer, compress what is old",
 		Description: `Days that ended longer ago than [archive] keep lose their reports, days that
-ended longer ago than keep_incidents their incidents; with max_size the oldest
-days' reports go until the rest fits; with compress_after reports become zips by
-hour, which every command reads as before. The newest day is never touched.
+ended longer ago than keep_incidents their incidents; with compress_after reports
+become zips by hour, which every command reads as before; with max_size the
+oldest days' reports go until the rest fits then. The newest day is never touched.
 
    mtrq prune --dry-run                 what it would do
    mtrq prune --keep 90d
@@ -54,24 +54,12 @@ which only a wrong clock would ask for, unless it is forced.`,
 				MaxBytes: int64(cfg.Archive.MaxSize), CompressAfter: time.Duration(cfg.Archive.CompressAfter), Force: c.Bool("force"),
 			}
 			if c.Bool("dry-run") {
-				ar, err := archive.Open(cfg.Archive.Dir)
-				if err != nil {
-					return err
-				}
-				defer ar.Close() // only read from
-				plan, err := ar.PlanPrune(c.Context, limits)
-				if err != nil {
-					return err
-				}
-				if len(plan) == 0 {
-					note(c, "nothing to remove and nothing to compress")
-				}
-				return errors.Join(writeSteps(c, format, plan), sayTooBig(c, ar, limits, len(plan)))
+				return planPrune(c, cfg, limits, format)
 			}
 			return withArchive(c, cfg, func(ctx context.Context, w *archive.Writer) error {
 				var steps []archive.PruneStep
 				done, err := w.Prune(ctx, limits, func(s archive.PruneStep) { steps = append(steps, s) })
-				if err := errors.Join(writeSteps(c, format, steps), err); err != nil {
+				if err := errors.Join(writeSteps(c, format, archive.ByDay(steps), false), err); err != nil {
 					return err
 				}
 				note(c, "took %s from %s away, compressed %s and freed %.1f MB by that",
@@ -80,6 +68,26 @@ which only a wrong clock would ask for, unless it is forced.`,
 			})
 		},
 	}
+}
+
+// planPrune is prune --dry-run.
+func planPrune(c *cli.Context, cfg *config.Config, l archive.Limits, format string) error {
+	ar, err := archive.Open(cfg.Archive.Dir)
+	if err != nil {
+		return err
+	}
+	defer ar.Close() // only read from
+	plan, err := ar.PlanPrune(c.Context, l)
+	if err != nil {
+		return err
+	}
+	if len(plan.Steps) == 0 {
+		note(c, "nothing to remove and nothing to compress")
+	}
+	if plan.Frees != nil {
+		note(c, "compressing comes first, and frees %s by an estimate: only then is it known which reports must go to fit into max_size", sizeText(uint64(max(0, *plan.Frees))))
+	}
+	return errors.Join(writeSteps(c, format, plan.Steps, plan.Frees != nil), sayTooBig(c, ar, l, len(plan.Steps)))
 }
 
 // sayTooBig says that the archive does not fit into max_size. What steps that
@@ -100,16 +108,19 @@ func sayTooBig(c *cli.Context, ar *archive.Archive, l archive.Limits, planned in
 type pruneStep struct {
 	Day  archive.Date `json:"day"`
 	What []string     `json:"what"` // "reports", "incidents": are removed; "compress"
+	// Estimated says that whether reports go depends on what compressing frees.
+	Estimated bool `json:"estimated,omitempty"`
 }
 
-func writeSteps(c *cli.Context, format string, steps []archive.PruneStep) error {
+// writeSteps lists them. guess: what compressing frees is not known yet.
+func writeSteps(c *cli.Context, format string, steps []archive.PruneStep, guess bool) error {
 	lines := []pruneStep{}
 	for _, s := range steps {
-		l := pruneStep{Day: s.Day}
+		l := pruneStep{Day: s.Day, Estimated: guess && s.TooBig}
 		for _, part := range []struct {
 			is   bool
 			name string
-		}{{s.Reports, "reports"}, {s.Incidents, "incidents"}, {s.Compress, "compress"}} {
+		}{{s.Compress && s.Reports, "compress"}, {s.Reports, "reports"}, {s.Incidents, "incidents"}, {s.Compress && !s.Reports, "compress"}} {
 			if part.is {
 				l.What = append(l.What, part.name)
 			}
@@ -130,6 +141,9 @@ func writeSteps(c *cli.Context, format string, steps []archive.PruneStep) error 
 				words += "remove "
 			}
 			words += name
+		}
+		if l.Estimated {
+			words += " (by an estimate)"
 		}
 		t.row(l.Day.String(), words)
 	}

@@ -46,7 +46,7 @@ func (w *Writer) compressDay(ctx context.Context, day Date, done *Pruned) error 
 // back, named, and only then are the files removed. The zip that was there
 // is part of the new one.
 func (w *Writer) compressHour(day Date, hour string) (reports int, err error) {
-	files, err := w.loose(day, hour)
+	files, err := w.tree.loose(day, hour)
 	if err != nil {
 		return 0, err
 	}
@@ -77,8 +77,8 @@ func (w *Writer) compressHour(day Date, hour string) (reports int, err error) {
 
 // loose lists the files of whole reports in an hour's directory, as
 // "14/140532+0800_….json".
-func (w *Writer) loose(day Date, hour string) ([]string, error) {
-	entries, err := readDir(w.tree.root, day.Path()+"/"+hour)
+func (t *tree) loose(day Date, hour string) ([]string, error) {
+	entries, err := readDir(t.root, day.Path()+"/"+hour)
 	if err != nil {
 		return nil, ignoreMissing(err)
 	}
@@ -108,21 +108,37 @@ func (w *Writer) loose(day Date, hour string) ([]string, error) {
 // it back. It gives the files of reports that are in it now; one that cannot
 // be read as a report is left out.
 func (w *Writer) writePack(tmp string, day Date, hour string, files []string) (packed map[string]uint32, err error) {
-	old, err := openPack(w.tree.root, day.Path(), hour)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: move it away, or see what unzip can save of it", err)
-	}
-	if old != nil {
-		defer old.close() // only read from
-	}
 	f, err := w.tree.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, err
 	}
+	packed, err = w.tree.packInto(f, day, hour, files)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	return packed, w.checkPack(tmp, maps.Clone(packed))
+}
+
+// errOldPack is an hour that cannot be compressed, as its zip cannot be read.
+var errOldPack = errors.New("move it away, or see what unzip can save of it")
+
+// packInto writes the zip of an hour's files, and of what its zip holds
+// already. It gives the sums of the files that are in it now.
+func (t *tree) packInto(out io.Writer, day Date, hour string, files []string) (packed map[string]uint32, err error) {
+	old, err := openPack(t.root, day.Path(), hour)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", err, errOldPack)
+	}
+	if old != nil {
+		defer old.close() // only read from
+	}
 	packed = map[string]uint32{}
-	z := zip.NewWriter(f)
+	z := zip.NewWriter(out)
 	for _, name := range files {
-		if err = w.addMember(z, day, name, packed); err != nil {
+		if err = t.addMember(z, day, name, packed); err != nil {
 			break
 		}
 	}
@@ -133,25 +149,19 @@ func (w *Writer) writePack(tmp string, day Date, hour string, files []string) (p
 			}
 		}
 	}
-	if err = errors.Join(err, z.Close()); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	return packed, w.checkPack(tmp, maps.Clone(packed))
+	return packed, errors.Join(err, z.Close())
 }
 
 // addMember adds one file. Of a report that is damaged neither file is
 // taken: the zip would hide that.
-func (w *Writer) addMember(z *zip.Writer, day Date, name string, packed map[string]uint32) error {
+func (t *tree) addMember(z *zip.Writer, day Date, name string, packed map[string]uint32) error {
 	if base, ok := strings.CutSuffix(name, ".txt"); ok {
 		if _, ok := packed[base+".json"]; !ok { // sorted: its JSON came before
 			return nil
 		}
 	}
 	p := day.Path() + "/" + name
-	data, err := readFile(w.tree.root, p, maxReportBytes)
+	data, err := readFile(t.root, p, maxReportBytes)
 	if err != nil {
 		return ignoreMissing(err)
 	}
@@ -160,7 +170,7 @@ func (w *Writer) addMember(z *zip.Writer, day Date, name string, packed map[stri
 			return nil
 		}
 	}
-	st, err := w.tree.root.Lstat(p)
+	st, err := t.root.Lstat(p)
 	if err != nil {
 		return ignoreMissing(err)
 	}

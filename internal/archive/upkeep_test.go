@@ -151,7 +151,7 @@ func TestPrune(t *testing.T) {
 			if _, err := w.Prune(t.Context(), c.limits, func(s PruneStep) { did = append(did, s) }); err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(plan, did); d != "" {
+			if d := cmp.Diff(plan.Steps, ByDay(did)); d != "" {
 				t.Errorf("plan and deed -plan +deed\n%s", d)
 			}
 			entries, err := w.List(Query{})
@@ -184,7 +184,7 @@ func TestPrune(t *testing.T) {
 				t.Errorf("%d zips, want %d", zips, c.zips)
 			}
 			wantSound(t, dir, "after the prune")
-			if again, err := w.PlanPrune(t.Context(), c.limits); err != nil || len(again) > 0 {
+			if again, err := w.PlanPrune(t.Context(), c.limits); err != nil || len(again.Steps) > 0 {
 				t.Errorf("a second prune would do %v, %v", again, err)
 			}
 		})
@@ -206,15 +206,15 @@ func TestPruneWrongClock(t *testing.T) {
 	}
 	l.Keep, l.KeepIncidents = 0, 400*dayLong
 	if plan, err := w.PlanPrune(t.Context(), l); !errors.Is(err, ErrTooMuch) || !strings.Contains(err.Error(), "keep_incidents") {
-		t.Errorf("of incidents alone: %d steps, %v; want %v", len(plan), err, ErrTooMuch)
+		t.Errorf("of incidents alone: %d steps, %v; want %v", len(plan.Steps), err, ErrTooMuch)
 	}
 	l.Force = true
-	if plan, err := w.PlanPrune(t.Context(), l); err != nil || len(plan) != 9 {
-		t.Errorf("of incidents, forced: %d steps, %v; want 9 of 10 days", len(plan), err)
+	if plan, err := w.PlanPrune(t.Context(), l); err != nil || len(plan.Steps) != 9 {
+		t.Errorf("of incidents, forced: %d steps, %v; want 9 of 10 days", len(plan.Steps), err)
 	}
 	l = Limits{Keep: 400 * dayLong}
 	l.Now = noon.AddDate(-3, 0, 0) // a clock behind: all days lie ahead
-	if plan, err := w.PlanPrune(t.Context(), l); err != nil || len(plan) > 0 {
+	if plan, err := w.PlanPrune(t.Context(), l); err != nil || len(plan.Steps) > 0 {
 		t.Errorf("got %v, %v; want nothing", plan, err)
 	}
 }
