@@ -70,18 +70,23 @@ which only a wrong clock would ask for, unless it is forced.`,
 	}
 }
 
-// planPrune is prune --dry-run.
+// planPrune is prune --dry-run. It refuses what the real one would.
 func planPrune(c *cli.Context, cfg *config.Config, l archive.Limits, format string) error {
 	ar, err := archive.Open(cfg.Archive.Dir)
 	if err != nil {
 		return err
 	}
 	defer ar.Close() // only read from
+	if err := ar.InZone(archiveZone(cfg)); err != nil {
+		return err
+	}
 	plan, err := ar.PlanPrune(c.Context, l)
 	if err != nil {
 		return err
 	}
-	if len(plan.Steps) == 0 {
+	if _, ok := ar.Zone(); !ok {
+		sayNoArchive(c, ar)
+	} else if len(plan.Steps) == 0 {
 		note(c, "nothing to remove and nothing to compress")
 	}
 	if plan.Frees != nil {

@@ -112,6 +112,19 @@ func (a *Archive) Zone() (string, bool) {
 	return t.zone, true
 }
 
+// InZone fails with ErrZone where an archive's days are not parted by the
+// midnight of zone.
+func (a *Archive) InZone(zone string) error {
+	t, err := a.open()
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	if t.zone != zone {
+		return fmt.Errorf("open archive %s: %w: it was made with %s, the configuration says %s: set [archive] zone = %q, or use another directory", a.dir, ErrZone, t.zone, zone, t.zone)
+	}
+	return nil
+}
+
 // open returns the tree; an error that matches fs.ErrNotExist while there
 // is none.
 func (a *Archive) open() (*tree, error) {

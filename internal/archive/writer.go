@@ -67,8 +67,8 @@ func OpenWriter(dir, zone string) (*Writer, error) {
 		return nil, err
 	}
 	t, err := a.open()
-	if err == nil && t.zone != zone {
-		err = fmt.Errorf("open archive %s: %w: it was made with %s, the configuration says %s: set [archive] zone = %q, or use another directory", dir, ErrZone, t.zone, zone, t.zone)
+	if err == nil {
+		err = a.InZone(zone)
 	}
 	var lock *os.File
 	if err == nil {
