@@ -25,7 +25,7 @@ type Entry struct {
 	At                time.Time         `json:"at"` // acceptance of the request
 	Node              string            `json:"node"`
 	Target            netip.Addr        `json:"target,omitzero"` // the address traced
-	Asked             string            `json:"asked"`
+	Asked             string            `json:"asked"`           // by this request; older mtrqs wrote what its trace was made for
 	Protocol          string            `json:"protocol"`
 	Source            string            `json:"source"`
 	Reason            string            `json:"reason,omitempty"`
@@ -102,6 +102,11 @@ func entriesOf(r *report.Report, day Date, file string, loc *time.Location) []En
 		e.ID, e.At, e.Source = q.ID, q.Accepted.In(loc), q.Source
 		e.Reason, e.Event, e.Tags = q.Reason, q.Event, q.Tags
 		e.Freshness, e.AskedToFirstProbe = q.Freshness, q.AskedToFirstProbe
+		// Without an address the report's name is that of the target's directory,
+		// where all its lines belong.
+		if q.Asked != "" && e.Target.IsValid() {
+			e.Asked = q.Asked
+		}
 		out = append(out, e)
 	}
 	return out

@@ -78,9 +78,8 @@ type verifier struct {
 type kept struct {
 	day    Date
 	file   string
-	target string // a dirName
-	line   uint64 // the sum of a line
-	mean   uint64 // the same of one with the mean as its only RTT
+	target string    // a dirName
+	lines  [4]uint64 // sums of its line: as it is written now, and as older mtrqs wrote it
 }
 
 // Verify reads every report of the days from since on (zero: all) and checks

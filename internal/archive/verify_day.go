@@ -124,11 +124,23 @@ func (v *verifier) take(r *reading, data []byte, day Date, file string) {
 	at := ev.Times.Accepted.In(v.t.loc)
 	r.name = DateOf(at, v.t.loc).Path() + "/" + fileName(at, dirName(ev.Target.Address, ev.Target.Asked), ev.ID) + ".json"
 	for _, e := range entriesOf(rep, day, file, v.t.loc) {
-		k := kept{day: day, file: file, target: dirName(e.Target, e.Asked), line: v.sum(e)}
-		e.MinUS, e.MedianUS, e.MaxUS = nil, nil, nil
-		k.mean = v.sum(e)
+		k := kept{day: day, file: file, target: dirName(e.Target, e.Asked), lines: v.sums(e, ev.Target.Asked)}
 		r.requests = append(r.requests, request{e.ID, k})
 	}
+}
+
+// sums are those of a line as it is written now, and as older mtrqs wrote it:
+// with the mean as its only RTT, and with what the trace was made for in
+// place of what a request that joined it asked for.
+func (v *verifier) sums(e Entry, traced string) [4]uint64 {
+	mean := e
+	mean.MinUS, mean.MedianUS, mean.MaxUS = nil, nil, nil
+	line, old := v.sum(e), v.sum(mean)
+	if e.Asked == traced {
+		return [4]uint64{line, old, line, old}
+	}
+	e.Asked, mean.Asked = traced, traced
+	return [4]uint64{line, old, v.sum(e), v.sum(mean)}
 }
 
 // sum is a sum of what a line says to who reads it: of the line as it would
@@ -143,10 +155,9 @@ func (v *verifier) sum(e Entry) uint64 {
 	return maphash.Bytes(v.seed, line)
 }
 
-// says whether a line says what it must. Older mtrqs wrote the mean alone.
+// says whether a line says what it must.
 func (v *verifier) says(e Entry, k kept) bool {
-	sum := v.sum(e)
-	return e.Day == k.day && (sum == k.line || sum == k.mean)
+	return e.Day == k.day && slices.Contains(k.lines[:], v.sum(e))
 }
 
 // hasReport says whether a report is surely there.
