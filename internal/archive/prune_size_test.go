@@ -2,6 +2,8 @@ package archive
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -155,5 +157,27 @@ func TestPruneNoRoom(t *testing.T) {
 				t.Error("an unfinished zip is left")
 			}
 		})
+	}
+}
+
+// TestPruneDamagedZip tells of an hour whose zip cannot be read, and does the
+// rest all the same.
+func TestPruneDamagedZip(t *testing.T) {
+	was := ""
+	dir := yearsIn(t, &was, 10)
+	damaged := filepath.Join(dir, "2026/11/20/14"+packEnding)
+	ok(t, os.WriteFile(damaged, []byte("no zip"), 0o644))
+	w := newWriter(t, dir, "UTC")
+	l := Limits{Now: noon, Keep: 8 * dayLong, CompressAfter: dayLong, MaxBytes: 1, Force: true}
+	if _, err := w.PlanPrune(t.Context(), l); err != nil {
+		t.Errorf("plan: %v", err)
+	}
+	l.MaxBytes = sizeOf(t, dir) / 2
+	done, err := w.Prune(t.Context(), l, nil)
+	if !errors.Is(err, errOldPack) || !strings.Contains(err.Error(), "compress 2026-11-20: 2026/11/20/14: ") {
+		t.Errorf("got %v, want it to name the hour", err)
+	}
+	if done.Days < 2 || done.Compressed == 0 || sizeOf(t, dir) > l.MaxBytes {
+		t.Errorf("%+v, %d bytes; want old days gone, the others compressed, and at most %d bytes", done, sizeOf(t, dir), l.MaxBytes)
 	}
 }
