@@ -52,6 +52,10 @@ func TestForeignWhose(t *testing.T) {
 		"as many probes, few lost":       {[]string{"0/200", "5/200"}, NotProven, "", "at least 400 probes"},
 		"two hops, few lost":             {[]string{"0/100", "0/100", "4/100"}, NotProven, "", "by chance"},
 		"one of ten everywhere":          {[]string{"1/10", "1/10", "1/10"}, NotProven, "", "at random"},
+		"40 % from hop 2 on":             {[]string{"0/100", "40/100", "40/100"}, RealLoss, "1-2", "begins"},
+		"half from hop 2 on":             {[]string{"0/100", "50/100", "52/100"}, RealLoss, "1-2", "begins"},
+		"half, at the target alone":      {[]string{"0/200", "0/200", "0/200", "104/200"}, NotProven, "", "nothing shows clearly that the loss begins before it"},
+		"half, a limit at hop 2 as well": {[]string{"0/100", "50/100", "0/100", "52/100"}, NotProven, "", "nothing shows clearly that the loss begins before it"},
 	} {
 		d := readOne(t, textOf(c.hops...)).Report().Evidence.Verdict
 		link := ""
@@ -180,6 +184,15 @@ func TestForeignProtocol(t *testing.T) {
 		if f := readOne(t, above+"\n"+route); f.Protocol != want {
 			t.Errorf("%q: %q, want %q", above, f.Protocol, want)
 		}
+	}
+}
+
+// TestForeignUDP: hops of which too few losses are known to place the loss may
+// yet show some, and the sentence must not deny it.
+func TestForeignUDP(t *testing.T) {
+	f := readOne(t, "$ mtr -u -rwc100 198.18.0.6\n"+textOf("0/100", "0/100", "0/100", "5/100", "5/100", "6/100"))
+	if d := f.Report().Evidence.Verdict; d.Class != NotProven || strings.Contains(d.Sentence, "no hop") || !strings.Contains(d.Sentence, "nothing shows clearly") {
+		t.Errorf("%s: %s", d.Class, d.Sentence)
 	}
 }
 

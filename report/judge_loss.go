@@ -24,10 +24,7 @@ func (v *view) lossy(d *Verdict) {
 		d.Settle = v.lang.Say("lost.settle", v.lang.of(t.Lost, t.Sent, "probe"))
 	}
 	v.alsoWatched(d)
-	p, ok := v.locate()
-	if v.e.Foreign != nil {
-		p, ok = v.plainly(p, ok)
-	}
+	p, ok := v.begins()
 	if v.e.Target.Protocol == "udp" && !(ok && p.to <= v.last()) && !v.wentDark() && !v.recovers() {
 		// All that a UDP probe gets from a host is "port unreachable", and
 		// hosts limit those: Linux to about one a second for each peer.
@@ -55,6 +52,15 @@ func (v *view) lossy(d *Verdict) {
 	if !v.fromBehind(d) {
 		d.settle(v.lang.Say("settle.reverse"))
 	}
+}
+
+// begins is the stretch on which the loss begins: of a text by its counts alone.
+func (v *view) begins() (place, bool) {
+	p, ok := v.locate()
+	if v.e.Foreign != nil {
+		return v.plainly(p, ok)
+	}
+	return p, ok
 }
 
 // fewLinks is over how many links a stretch may go that is as good as a place: a
@@ -239,7 +245,7 @@ func (v *view) paced(d *Verdict) bool {
 		return false
 	}
 	// What lies before it must not show the same.
-	pl, ok := v.locate()
+	pl, ok := v.begins()
 	before := ok && pl.to <= v.last()
 	if before && (pl.firm || len(gaps) < enough || uneven > pacedEven) || !even && v.turnsBack() > 0 {
 		return false
