@@ -187,6 +187,23 @@ func TestForeignProtocol(t *testing.T) {
 	}
 }
 
+// TestForeignRow: a verdict names the router of the line, not one below it.
+func TestForeignRow(t *testing.T) {
+	head := "HOST: hk1 Loss% Snt Last Avg Best Wrst StDev\n  1.|-- 192.0.2.1  0.0%  100  0.4  0.4  0.3  0.6  0.0\n"
+	rest := "%  100  4.4  4.4  4.3  4.6  0.0\n"
+	for name, c := range map[string]struct{ text, says string }{
+		"two, a third lost":    {"  2.|-- 198.18.0.1  30.0" + rest + "        198.18.0.5\n  3.|-- 203.0.113.7  30.0" + rest, "hop 2 (198.18.0.1)"},
+		"two, a few lost":      {"  2.|-- 198.18.0.1  7.0" + rest + "        198.18.0.5\n  3.|-- 203.0.113.7  9.0" + rest, "hop 2 (198.18.0.1)"},
+		"three, silent behind": {"  2.|-- 198.18.0.1  10.0" + rest + "        198.18.0.5\n        198.18.0.9\n  3.|-- ???  100.0" + rest, "hop 2 (198.18.0.1)"},
+		"none lost":            {"  2.|-- 198.18.0.1  0.0" + rest + "        198.18.0.5\n  3.|-- 203.0.113.7  30.0" + rest, "hop 2 (198.18.0.1)"},
+		"a name alone":         {"  2.|-- core1.example.net  30.0" + rest + "        198.18.0.5\n  3.|-- 203.0.113.7  30.0" + rest, "hop 2 (core1.example.net)"},
+	} {
+		if d := readOne(t, head+c.text).Report().Evidence.Verdict; !strings.Contains(d.Sentence, c.says) {
+			t.Errorf("%s: want %s: %s", name, c.says, d.Sentence)
+		}
+	}
+}
+
 // TestForeignUDP: hops of which too few losses are known to place the loss may
 // yet show some, and the sentence must not deny it.
 func TestForeignUDP(t *testing.T) {

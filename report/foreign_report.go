@@ -48,6 +48,9 @@ func (f *Foreign) Report() *Report {
 		for _, x := range h.Hosts {
 			who = append(who, at(x.Addr))
 		}
+		if len(who) > 0 && who[0] == nil {
+			who = nil // the line has a name alone: an address below it is another router's
+		}
 		e.Hops = append(e.Hops, Hop{TTL: h.TTL, Series: h.series(answer, who)})
 	}
 	switch {
@@ -118,7 +121,8 @@ func (h *ForeignHop) series(answer byte, who []*int) Series {
 		s.RTTUS = append(s.RTTUS, rtt)
 		if len(who) > 0 {
 			// The one of the line is the last that answered.
-			s.Addr = append(s.Addr, who[(n-1-i)%len(who)])
+			later := n - lost - 1 - (i - i*lost/n)
+			s.Addr = append(s.Addr, who[later%len(who)])
 		} else {
 			s.Addr = append(s.Addr, nil)
 		}
