@@ -46,6 +46,8 @@ type Foreign struct {
 	Protocol string     // "icmp", "udp", "tcp"
 	Size     int        // bytes; 0: not said
 	Hops     []ForeignHop
+
+	lines []int // of the text, that it is made of; its first one comes first
 }
 
 // A ForeignHop is one TTL. Hops without a line in the text have no probes.
@@ -87,35 +89,59 @@ func (h ForeignHost) String() string {
 // routers, or Windows' tracert in any language, one trace or several, with
 // whatever was copied around them. The names in it come from strangers; they
 // are printable and bounded. It gives ErrForeign, with the line where one is
-// wrong, and then nothing else.
+// wrong, and then nothing else. Traces of several programs come in the order in
+// which they stand.
 func ParseForeign(text []byte) ([]*Foreign, error) {
 	if len(text) > MaxForeignBytes {
 		return nil, fmt.Errorf("%w: longer than %d bytes: give the trace alone", ErrForeign, MaxForeignBytes)
 	}
 	lines := foreignLines(text)
+	all, err := parseAll(lines)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) == 0:
+		return nil, fmt.Errorf("%w: it looks like none of mtr, mtr --json, WinMTR, traceroute and tracert", ErrForeign)
+	case len(all) > maxForeign:
+		return nil, fmt.Errorf("%w: %d traces: at most %d at once", ErrForeign, len(all), maxForeign)
+	}
+	for _, f := range all {
+		if f.Protocol == "" {
+			f.Protocol = protocolIn(lines, f.Program)
+		}
+		if err := f.finish(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// parseAll reads the traces of all programs in a text, each parser what those
+// before it have left.
+func parseAll(lines []string) ([]*Foreign, error) {
+	var all []*Foreign
+	left := slices.Clone(lines)
 	for _, parse := range []func([]string) ([]*Foreign, error){parseMTRJSON, parseWinMTR, parseMTR, parseTraceroute, parseTracert} {
-		found, err := parse(lines)
+		found, err := parse(left)
 		if err != nil {
 			return nil, err
 		}
-		if len(found) > maxForeign {
-			return nil, fmt.Errorf("%w: %d traces: at most %d at once", ErrForeign, len(found), maxForeign)
-		}
-		if len(found) == 0 {
-			continue
-		}
-		protocol := protocolIn(lines)
 		for _, f := range found {
-			if f.Protocol == "" {
-				f.Protocol = protocol
-			}
-			if err := f.finish(); err != nil {
-				return nil, err
+			for _, i := range f.lines {
+				left[i] = ""
 			}
 		}
-		return found, nil
+		all = append(all, found...)
 	}
-	return nil, fmt.Errorf("%w: it looks like none of mtr, mtr --json, WinMTR, traceroute and tracert", ErrForeign)
+	slices.SortStableFunc(all, func(a, b *Foreign) int { return a.lines[0] - b.lines[0] })
+	return all, nil
+}
+
+// took notes lines as those of this trace, from one to another.
+func (f *Foreign) took(from, to int) {
+	for ; from <= to; from++ {
+		f.lines = append(f.lines, from)
+	}
 }
 
 // add appends a hop; a TTL that does not go up begins another trace.

@@ -39,6 +39,9 @@ func asText(t *testing.T, still map[string]bool) func(*report.Evidence) report.V
 			}
 			return report.Verdict{Class: report.NotProven, Grade: report.Weak}
 		}
+		if len(all) != 1 {
+			t.Errorf("%s: %d traces in its text", e.ID, len(all))
+		}
 		f := all[0]
 		f.SetTarget(e.Target.Asked, e.Target.Address)
 		if got, want := f.Hops[len(f.Hops)-1], e.TargetStats(); e.Target.TTL != nil && (got.Sent != want.Sent || got.Lost != want.Lost) {

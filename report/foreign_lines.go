@@ -96,34 +96,53 @@ var (
 	tracedBy   = regexp.MustCompile(`^Traced: from .*; (icmp|tcp|udp)(?:[ ,;]|$)`)
 )
 
-// protocolIn is the protocol that the lines around a trace name; "": none, or
-// more than one.
-func protocolIn(lines []string) string {
+// protocolIn is the protocol that the lines around a trace of a program name; "":
+// none, or more than one.
+func protocolIn(lines []string, program ForeignProgram) string {
+	named := mtrProtocol
+	if program == ForeignTraceroute {
+		named = routeProtocol
+	}
 	found := ""
 	for _, line := range lines {
-		var p string
-		switch m := []([]string){typedMTR.FindStringSubmatch(line), typedRoute.FindStringSubmatch(line), tracedBy.FindStringSubmatch(line)}; {
-		case m[0] != nil && (m[0][1] == "--tcp" || strings.Contains(m[0][1], "T")), m[1] != nil && m[1][1] == "T", strings.Contains(line, "tcptraceroute"):
-			p = "tcp"
-		case m[0] != nil, m[1] != nil && m[1][1] == "U":
-			p = "udp"
-		case m[1] != nil:
-			p = "icmp"
-		case m[2] != nil:
-			p = m[2][1]
-		case typedTarget(line) != "": // without a flag
-			p = "icmp"
-		case typedRouteTarget(line) != "":
-			p = "udp"
-		default:
-			continue
-		}
-		if found != "" && p != found {
+		p := named(line)
+		if p != "" && found != "" && p != found {
 			return ""
 		}
-		found = p
+		if p != "" {
+			found = p
+		}
 	}
 	return found
+}
+
+func mtrProtocol(line string) string {
+	switch m := typedMTR.FindStringSubmatch(line); {
+	case m != nil && (m[1] == "--tcp" || strings.Contains(m[1], "T")):
+		return "tcp"
+	case m != nil:
+		return "udp"
+	}
+	if m := tracedBy.FindStringSubmatch(line); m != nil {
+		return m[1]
+	}
+	if typedTarget(line) != "" { // without a flag
+		return "icmp"
+	}
+	return ""
+}
+
+func routeProtocol(line string) string {
+	m := typedRoute.FindStringSubmatch(line)
+	switch {
+	case m != nil && m[1] == "T", strings.Contains(line, "tcptraceroute"):
+		return "tcp"
+	case m != nil && m[1] == "U", m == nil && typedRouteTarget(line) != "":
+		return "udp"
+	case m != nil:
+		return "icmp"
+	}
+	return ""
 }
 
 // Options that take a value: mtr's, and those of Linux's and BSD's traceroute.

@@ -136,6 +136,55 @@ func TestParseForeignSeveral(t *testing.T) {
 	}
 }
 
+// TestParseForeignPrograms: texts of several programs in one paste are all read,
+// in their order.
+func TestParseForeignPrograms(t *testing.T) {
+	text := make(map[string]string)
+	for _, name := range []string{"mtr-r.txt", "mtr.json", "winmtr.txt", "winmtr.html", "traceroute.txt", "traceroute-a.txt", "traceroute-cisco.txt", "tracert.txt", "tracert-failure.txt"} {
+		b, err := os.ReadFile(filepath.Join("testdata", "foreign", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[name] = string(b)
+	}
+	shape := func(s string) (out string) {
+		all, err := ParseForeign([]byte(s))
+		if err != nil {
+			return err.Error()
+		}
+		for _, f := range all {
+			out += foreignShape(f) + "\n"
+		}
+		return out
+	}
+	for a := range text {
+		for b := range text {
+			if a == b {
+				continue
+			}
+			for _, between := range []string{"", "\nand a day before, at 10:\n"} {
+				if got, want := shape(text[a]+between+text[b]), shape(text[a])+shape(text[b]); got != want {
+					t.Errorf("%s and %s:\n got %swant %s", a, b, got, want)
+				}
+			}
+		}
+	}
+	quoted := "> " + strings.ReplaceAll(text["winmtr.txt"], "\n", "\n> ")
+	all, err := ParseForeign([]byte("$ traceroute -n 203.0.113.7\n" + text["traceroute.txt"] + quoted + "\n" + text["mtr-r.txt"]))
+	if err != nil || len(all) != 3 || all[0].Protocol != "udp" || all[1].Protocol != "icmp" || all[2].Protocol != "" {
+		t.Errorf("a command of traceroute's, with WinMTR and mtr below: %d traces, %v", len(all), err)
+	}
+	// A list below a trace is none, even if it speaks of addresses.
+	list := "\nWe see at 203.0.113.7:\n\n 1  198.18.0.1 loses: bad\n"
+	if got, want := shape(text["mtr-r.txt"]+list), shape(text["mtr-r.txt"]); got != want {
+		t.Errorf("a list below:\n got %swant %s", got, want)
+	}
+	headless := text["mtr-r.txt"] + " 1  192.0.2.1 (192.0.2.1)  0.3 ms  0.4 ms  0.4 ms\n"
+	if got := shape(headless); !strings.Contains(got, "line 9: a hop as traceroute prints it") {
+		t.Errorf("a traceroute without its first line: %s", got)
+	}
+}
+
 func TestParseForeignBad(t *testing.T) {
 	head := "HOST: hk1  Loss%   Snt   Last   Avg  Best  Wrst StDev\n  1.|-- 192.0.2.1  0.0%   100    0.4   0.4   0.3   0.6   0.1\n"
 	win := "| Host - % | Sent | Recv | Best | Avrg | Wrst | Last |\n"

@@ -43,7 +43,7 @@ func parseMTR(lines []string) ([]*Foreign, error) {
 	columns := []string{"Loss%", "Snt", "Last", "Avg", "Best", "Wrst", "StDev"}
 	headed := false
 	for i := 0; i < len(lines); i++ {
-		line := lines[i]
+		line, first := lines[i], i
 		fields := strings.Fields(line)
 		if len(fields) == 0 {
 			continue
@@ -54,6 +54,7 @@ func parseMTR(lines []string) ([]*Foreign, error) {
 		}
 		if c := columnsOf(fields); len(c) >= 2 {
 			columns, f, headed = c, nil, true
+			head.took(first, i)
 			if fields[0] == "HOST:" && len(fields) > len(c)+1 {
 				head.Source, _ = cutName(fields[1])
 			}
@@ -62,10 +63,12 @@ func parseMTR(lines []string) ([]*Foreign, error) {
 		if fields[0] == "Start:" && len(fields) > 1 {
 			head.Started, _ = cutName(strings.Join(fields[1:], " "))
 			f = nil
+			head.took(i, i)
 			continue
 		}
 		if m := mtrEnds.FindStringSubmatch(line); m != nil {
 			f = nil
+			head.took(i, i)
 			head.Source, _ = cutName(m[1])
 			head.Target, _ = cutName(m[3])
 			head.Address, _ = parseAddress(m[4])
@@ -73,13 +76,17 @@ func parseMTR(lines []string) ([]*Foreign, error) {
 			continue
 		}
 		if t := typedTarget(line); t != "" {
-			f, head = nil, Foreign{Target: t}
+			f, head = nil, Foreign{Target: t, lines: []int{i}}
+			continue
+		}
+		if routeHead.MatchString(line) || ciscoHead.MatchString(line) {
+			f = nil // addresses below are another's
 			continue
 		}
 		m := mtrRow.FindStringSubmatch(line)
 		if m == nil {
-			if f != nil {
-				f.moreOfHop(line, fields)
+			if f != nil && f.moreOfHop(line, fields) {
+				f.took(i, i)
 			}
 			continue
 		}
@@ -109,12 +116,13 @@ func parseMTR(lines []string) ([]*Foreign, error) {
 			h.TTL, _ = strconv.Atoi(m[1])
 		}
 		if f == nil || h.TTL <= f.last() {
-			f = &Foreign{Program: ForeignMTR, Source: head.Source, Target: head.Target, Address: head.Address, Started: head.Started}
+			f = &Foreign{Program: ForeignMTR, Source: head.Source, Target: head.Target, Address: head.Address, Started: head.Started, lines: head.lines}
 			out, head = append(out, f), Foreign{}
 		}
 		if err := f.add(h); err != nil {
 			return nil, foreignError(i, "%v", err)
 		}
+		f.took(first, i)
 	}
 	return out, nil
 }
@@ -317,26 +325,32 @@ func (h *ForeignHop) times(value map[string]float64) error {
 	return nil
 }
 
-// moreOfHop takes a line below a hop: a further address, or MPLS labels.
-func (f *Foreign) moreOfHop(line string, fields []string) {
+// moreOfHop takes a line below a hop: a further address, or MPLS labels; false:
+// it is neither.
+func (f *Foreign) moreOfHop(line string, fields []string) bool {
 	h := f.lastHop()
 	if m := mtrMPLS.FindStringSubmatch(line); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil && n < 1<<20 && len(h.Labels) < maxLabels {
 			h.Labels = append(h.Labels, n)
 		}
-		return
+		return true
 	}
 	if !strings.HasPrefix(line, "    ") && !strings.HasPrefix(strings.TrimLeft(line, " "), "|") {
-		return
+		return false
 	}
 	rest := strings.Fields(strings.TrimLeft(line, " |`-\\"))
 	if len(rest) == 0 || len(rest) > 3 || len(fields) > 5 || len(h.Hosts) >= maxForeignHosts {
-		return
+		return false
 	}
 	// A name alone may be any word of what was copied along; an address is none.
-	if host, ok := parseHost(rest); ok && host.Addr.IsValid() && !slices.Contains(h.Hosts, host) {
+	host, ok := parseHost(rest)
+	if !ok || !host.Addr.IsValid() {
+		return false
+	}
+	if !slices.Contains(h.Hosts, host) {
 		h.Hosts = append(h.Hosts, host)
 	}
+	return true
 }
 
 func cutName(s string) (string, bool) {

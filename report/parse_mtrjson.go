@@ -23,9 +23,9 @@ var (
 //
 // Numbers are strings in some versions. An "ASN" beside "host" comes with -z.
 func parseMTRJSON(lines []string) ([]*Foreign, error) {
-	text := strings.TrimSpace(strings.Join(lines, "\n"))
-	at := 0
-	if !anyObject.MatchString(text) { // what begins as JSON is read or refused as such
+	text := strings.Join(lines, "\n")
+	at := len(text) - len(strings.TrimLeft(text, " \n"))
+	if !anyObject.MatchString(text[at:]) { // what begins as JSON is read or refused as such
 		if at = nextDocument(text, 0); at < 0 {
 			return nil, nil
 		}
@@ -38,7 +38,9 @@ func parseMTRJSON(lines []string) ([]*Foreign, error) {
 			return nil, err
 		}
 		out = append(out, f)
-		at += int(dec.InputOffset())
+		end := at + int(dec.InputOffset())
+		f.took(strings.Count(text[:at], "\n"), strings.Count(text[:end], "\n"))
+		at = end
 	}
 	return out, nil
 }

@@ -44,6 +44,7 @@ func parseTraceroute(lines []string) ([]*Foreign, error) {
 		}
 		if m != nil {
 			f = &Foreign{Program: ForeignTraceroute}
+			f.took(i, i)
 			f.Target, _ = cutName(m[1])
 			f.Address, _ = parseAddress(m[2])
 			if s := routeSize.FindStringSubmatch(m[3]); s != nil {
@@ -52,6 +53,10 @@ func parseTraceroute(lines []string) ([]*Foreign, error) {
 			continue
 		}
 		if f == nil {
+			continue
+		}
+		if ofTracert(line, f.last()) {
+			f = nil
 			continue
 		}
 		if m := routeRow.FindStringSubmatch(line); m != nil {
@@ -69,16 +74,29 @@ func parseTraceroute(lines []string) ([]*Foreign, error) {
 			if err := f.add(h); err != nil {
 				return nil, foreignError(i, "%v", err)
 			}
+			f.took(i, i)
 			continue
 		}
 		if h := f.lastHop(); h != nil && strings.HasPrefix(line, "   ") {
 			more := *h
 			if more.route(line) {
 				*h = more
+				f.took(i, i)
 			}
 		}
 	}
 	return out, nil
+}
+
+// ofTracert says that a line behind hop last is one of tracert, which has its
+// times before the host; of stars alone only the TTL tells.
+func ofTracert(line string, last int) bool {
+	m := tracertRow.FindStringSubmatch(line)
+	if m == nil {
+		return false
+	}
+	ttl, _ := strconv.Atoi(m[1])
+	return strings.ContainsAny(m[2], "0123456789") || ttl <= last
 }
 
 // route reads hosts, times and stars behind a TTL, and adds them to h; false:

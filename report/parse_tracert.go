@@ -55,7 +55,7 @@ func parseTracert(lines []string) ([]*Foreign, error) {
 	lines = unbroken(lines)
 	for i, line := range lines {
 		m := tracertRow.FindStringSubmatch(line)
-		if m == nil && (f != nil || target != "") {
+		if m == nil && (f != nil || target != "" && mostAbove(lines, i)) {
 			m = tracertTurned.FindStringSubmatch(line)
 		}
 		if m == nil && (f != nil || target != "") && couldNotSend(lines, i, f.last()) {
@@ -65,6 +65,7 @@ func parseTracert(lines []string) ([]*Foreign, error) {
 			if err := f.add(ForeignHop{TTL: f.last() + 1, unsent: true}); err != nil {
 				return nil, foreignError(i, "%v", err)
 			}
+			f.took(i, i)
 			continue
 		}
 		if m == nil {
@@ -106,6 +107,7 @@ func parseTracert(lines []string) ([]*Foreign, error) {
 		if err := f.add(h); err != nil {
 			return nil, foreignError(i, "%v", err)
 		}
+		f.took(i, i)
 	}
 	if other >= 0 && !timed {
 		return nil, foreignError(other, "a hop as traceroute prints it, but no line above that names the target")
@@ -124,8 +126,8 @@ func couldNotSend(lines []string, i, last int) bool {
 	if last > 0 && !tracertRow.MatchString(lines[i-1]) {
 		return false
 	}
-	if last == 0 && !tracertMost.MatchString(strings.Join(lines[max(0, i-4):i], "\n")) {
-		return false // the head says how many hops are the most
+	if last == 0 && !mostAbove(lines, i) {
+		return false
 	}
 	for _, line := range lines[i+1:] {
 		if line != "" {
@@ -133,6 +135,12 @@ func couldNotSend(lines []string, i, last int) bool {
 		}
 	}
 	return true
+}
+
+// mostAbove says that line i may stand below the head of a table, which says how
+// many hops are the most.
+func mostAbove(lines []string, i int) bool {
+	return tracertMost.MatchString(strings.Join(lines[max(0, i-4):i], "\n"))
 }
 
 // unbroken joins lines that a console of 80 columns broke inside an address:

@@ -30,7 +30,8 @@ func parseWinMTR(lines []string) ([]*Foreign, error) {
 		line = winMTRCells(line)
 		english := strings.Contains(line, "Sent") && strings.Contains(line, "Recv")
 		if english || winMTRHead.MatchString(line) {
-			f, translated = &Foreign{Program: ForeignWinMTR}, !english
+			f, translated = &Foreign{Program: ForeignWinMTR, Protocol: "icmp"}, !english // it has no other
+			f.took(i, i)
 			continue
 		}
 		m := winMTRRow.FindStringSubmatch(line)
@@ -71,6 +72,7 @@ func parseWinMTR(lines []string) ([]*Foreign, error) {
 		if err := f.add(h); err != nil {
 			return nil, foreignError(i, "%v", err)
 		}
+		f.took(i, i)
 	}
 	return out, nil
 }
