@@ -97,6 +97,7 @@ func TestForeignFarther(t *testing.T) {
 // program wrote them.
 func TestForeignAround(t *testing.T) {
 	table := textOf("0/10", "2/10", "0/10")
+	unix := "traceroute to 203.0.113.5 (203.0.113.5), 30 hops max\n 1  192.0.2.1  1 ms  1 ms  1 ms\n"
 	for name, c := range map[string]struct{ text, want string }{
 		"a prompt in brackets": {"[root@hk1 ~]# mtr -r 198.18.0.3\n" + table,
 			"mtr hk1>198.18.0.3/198.18.0.3; 1 198.18.0.1 0/10 1.0; 2 198.18.0.2 2/10 1.0; 3 198.18.0.3 0/10 1.0"},
@@ -112,6 +113,30 @@ func TestForeignAround(t *testing.T) {
 			"tracert >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 192.0.2.1 0/1 !"},
 		"turned back at the third": {"通过最多 30 个跃点跟踪到 203.0.113.5 的路由\n\n  1     *        *     edge [192.0.2.1]  报告: 无法访问目标主机。\n",
 			"tracert >203.0.113.5/203.0.113.5; 1 edge (192.0.2.1) 2/3 !"},
+		"Cisco, turned back in place of times": {"Tracing the route to 203.0.113.5\n  1 192.0.2.1 4 msec 0 msec 4 msec\n  2 198.18.0.1 !H  *  !H\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 2.7; 2 198.18.0.1 1/3 !"},
+		"Cisco, turned back each time": {"Tracing the route to 203.0.113.5\n  1 192.0.2.1 4 msec 0 msec 4 msec\n  2 198.18.0.1 !A !A !A\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 2.7; 2 198.18.0.1 0/3 !"},
+		"turned back behind times": {unix + " 2  198.18.0.1  5 ms !H * 6 ms !H\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 198.18.0.1 1/3 5.5 !"},
+		"broken by mail, stars": {unix + " 2  edge.example.net (203.0.113.5)  12.1 ms\n* *\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 edge.example.net (203.0.113.5) 2/3 12.1"},
+		"broken by mail, each line": {"> traceroute to 203.0.113.5 (203.0.113.5), 30 hops max\n>  1  gw.example.net (192.0.2.1)  1 ms  2 ms\n> 3 ms\n>  2  edge.example.net (203.0.113.5)  *\n> * 12.1 ms\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 gw.example.net (192.0.2.1) 0/3 2.0; 2 edge.example.net (203.0.113.5) 2/3 12.1"},
+		"broken before a unit": {unix + " 2  core1.example.net (198.18.0.1)  1.0 ms  2.0\nms  3.0 ms\n 3  203.0.113.5  4 ms  4 ms  4\nms\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 core1.example.net (198.18.0.1) 0/3 2.0; 3 203.0.113.5 0/3 4.0"},
+		"broken before a host": {unix + " 2  core1.example.net (198.18.0.1)  1.0 ms\ncore2 (198.18.0.2)  2.0 ms  3.0 ms\n 3  203.0.113.5  4 ms  4 ms  4 ms\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 core1.example.net (198.18.0.1) core2 (198.18.0.2) 0/3 2.0; 3 203.0.113.5 0/3 4.0"},
+		"broken twice": {unix + " 2  core1.example.net (198.18.0.1)  1.0 ms\ncore2.example.net (198.18.0.2)\n2.0 ms  3.0 ms\nKind regards\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 core1.example.net (198.18.0.1) core2.example.net (198.18.0.2) 0/3 2.0"},
+		"broken before the times": {unix + " 2  core1.example.net\n(198.18.0.1)  1.0 ms  2.0 ms  3.0 ms\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 core1.example.net (198.18.0.1) 0/3 2.0"},
+		"words that begin with a time": {unix + " 2  203.0.113.5  2 ms  2 ms  2 ms\n12 ms is usual.\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 203.0.113.5 0/3 2.0"},
+		"stars as a rule below": {unix + " 2  203.0.113.5  2 ms  2 ms  2 ms\n\n* * *\nKind regards\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 203.0.113.5 0/3 2.0"},
+		"interrupted": {unix + " 2  core1.example.net (198.18.0.1)  1.0 ms  2.0 ms^C\n",
+			"traceroute >203.0.113.5/203.0.113.5; 1 192.0.2.1 0/3 1.0; 2 core1.example.net (198.18.0.1) 0/2 1.5"},
 		"words in place of a name": {"| Host - % | Sent | Recv | Best | Avrg | Wrst | Last |\n| Destination host unreachable. - 1 | 100 | 99 | 1 | 1 | 1 | 1 |\n| 203.0.113.5 - 0 | 100 | 100 | 1 | 1 | 1 | 1 |\n",
 			"WinMTR >/203.0.113.5?; 1 1/100 1.0; 2 203.0.113.5 0/100 1.0"},
 	} {

@@ -187,36 +187,46 @@ func TestParseForeignPrograms(t *testing.T) {
 
 func TestParseForeignBad(t *testing.T) {
 	head := "HOST: hk1  Loss%   Snt   Last   Avg  Best  Wrst StDev\n  1.|-- 192.0.2.1  0.0%   100    0.4   0.4   0.3   0.6   0.1\n"
+	unix := "traceroute to 203.0.113.5 (203.0.113.5), 30 hops max\n 1  192.0.2.1  0.4 ms  0.4 ms  0.4 ms\n"
 	win := "| Host - % | Sent | Recv | Best | Avrg | Wrst | Last |\n"
 	for name, text := range map[string]string{
-		"nothing":            "",
-		"words":              "the line is slow since monday\nplease help",
-		"no loss figure":     head + "  2.|-- 192.0.2.2\n",
-		"broken off":         head + "  2.|--\n  3.|-- 192.0.2.3  0.0%   100    0.4   0.4   0.3   0.6   0.1\n",
-		"broken, a word":     head + "  2.|--\nhelp\n",
-		"a comma in a count": head + "  2.|-- 192.0.2.2  0.0%   1,000    0.4   0.4   0.3   0.6   0.1\n",
-		"other columns":      "| 主机 - % | 接收 | 发送 | 最好 | 平均 | 最差 | 最近 |\n| 192.0.2.1 - 50 | 100 | 90 | 0 | 0 | 0 | 0 |\n",
-		"no head":            " 1  192.0.2.1 (192.0.2.1)  0.3 ms  0.4 ms  0.4 ms\n 2  * * *\n",
-		"a list":             "Trouble at 203.0.113.7 since 14:05, and of 30 users:\n\n  1  Restarted it.\n  2  No change.\n",
-		"loss of 120 %":      head + "  2.|-- 192.0.2.2  120%   100    0.4   0.4   0.3   0.6   0.1\n",
-		"negative":           head + "  2.|-- 192.0.2.2  0.0%   -5    0.4   0.4   0.3   0.6   0.1\n",
-		"part of a probe":    head + "  2.|-- 192.0.2.2  0.0%   5.5    0.4   0.4   0.3   0.6   0.1\n",
-		"not a number":       head + "  2.|-- 192.0.2.2  NaN   5    0.4   0.4   0.3   0.6   0.1\n",
-		"TTL of 300":         head + "  300.|-- 192.0.2.2  0.0%   5    0.4   0.4   0.3   0.6   0.1\n",
-		"an hour of time":    head + "  2.|-- 192.0.2.2  0.0%   5    0.4   36e5   0.3   0.6   0.1\n",
-		"a year of time":     head + "  2.|-- 192.0.2.2  0.0%   5    0.4   9e99   0.3   0.6   0.1\n",
-		"more than sent":     win + "| 192.0.2.1 - 0 | 10 | 11 | 0 | 0 | 0 | 0 |\n",
-		"too few columns":    win + "| 192.0.2.1 - 0 | 10 | 10 | 0 | 0 |\n",
-		"other JSON":         `{"a": 1}`,
-		"broken JSON":        `{"report": {"hubs": [{"count": 1`,
-		"JSON without probe": `{"report": {"mtr": {}, "hubs": [{"count": 1, "host": "192.0.2.1"}]}}`,
-		"JSON backwards":     `{"report": {"mtr": {}, "hubs": [{"count": 2, "Snt": 1}, {"count": 1, "Snt": 1}]}}`,
-		"nobody asked":       head[:strings.Index(head, "\n")+1] + "  1.|-- 192.0.2.1  0.0%   0    0.4   0.4   0.3   0.6   0.1\n",
-		"too long":           strings.Repeat("x", MaxForeignBytes+1),
+		"nothing":                       "",
+		"words":                         "the line is slow since monday\nplease help",
+		"no loss figure":                head + "  2.|-- 192.0.2.2\n",
+		"broken off":                    head + "  2.|--\n  3.|-- 192.0.2.3  0.0%   100    0.4   0.4   0.3   0.6   0.1\n",
+		"broken, a word":                head + "  2.|--\nhelp\n",
+		"a comma in a count":            head + "  2.|-- 192.0.2.2  0.0%   1,000    0.4   0.4   0.3   0.6   0.1\n",
+		"other columns":                 "| 主机 - % | 接收 | 发送 | 最好 | 平均 | 最差 | 最近 |\n| 192.0.2.1 - 50 | 100 | 90 | 0 | 0 | 0 | 0 |\n",
+		"no head":                       " 1  192.0.2.1 (192.0.2.1)  0.3 ms  0.4 ms  0.4 ms\n 2  * * *\n",
+		"a list":                        "Trouble at 203.0.113.7 since 14:05, and of 30 users:\n\n  1  Restarted it.\n  2  No change.\n",
+		"loss of 120 %":                 head + "  2.|-- 192.0.2.2  120%   100    0.4   0.4   0.3   0.6   0.1\n",
+		"negative":                      head + "  2.|-- 192.0.2.2  0.0%   -5    0.4   0.4   0.3   0.6   0.1\n",
+		"part of a probe":               head + "  2.|-- 192.0.2.2  0.0%   5.5    0.4   0.4   0.3   0.6   0.1\n",
+		"not a number":                  head + "  2.|-- 192.0.2.2  NaN   5    0.4   0.4   0.3   0.6   0.1\n",
+		"traceroute, a time broken":     unix + " 2  core1.example.net (192.0.2.2)  0.4 ms  0.39\n0 ms\n",
+		"traceroute, a unit broken":     unix + " 2  core1.example.net (192.0.2.2)  0.4 m\ns  0.3 ms  0.3 ms\n",
+		"traceroute, a name broken":     unix + " 2  core1.exam\nple.net (192.0.2.2)  0.3 ms  0.3 ms\n",
+		"traceroute, a host alone":      unix + " 2  core1.example.net (192.0.2.2)\n 3  192.0.2.3  0.3 ms  0.3 ms\n",
+		"traceroute, a time alone":      unix + "\n0.4 ms  0.3 ms\n 2  192.0.2.3  0.3 ms  0.3 ms\n",
+		"traceroute, more than a hop's": unix + " 2  192.0.2.2  0.3 ms  0.3 ms  0.3 ms\n* * *\nKind regards\n",
+		"TTL of 300":                    head + "  300.|-- 192.0.2.2  0.0%   5    0.4   0.4   0.3   0.6   0.1\n",
+		"an hour of time":               head + "  2.|-- 192.0.2.2  0.0%   5    0.4   36e5   0.3   0.6   0.1\n",
+		"a year of time":                head + "  2.|-- 192.0.2.2  0.0%   5    0.4   9e99   0.3   0.6   0.1\n",
+		"more than sent":                win + "| 192.0.2.1 - 0 | 10 | 11 | 0 | 0 | 0 | 0 |\n",
+		"too few columns":               win + "| 192.0.2.1 - 0 | 10 | 10 | 0 | 0 |\n",
+		"other JSON":                    `{"a": 1}`,
+		"broken JSON":                   `{"report": {"hubs": [{"count": 1`,
+		"JSON without probe":            `{"report": {"mtr": {}, "hubs": [{"count": 1, "host": "192.0.2.1"}]}}`,
+		"JSON backwards":                `{"report": {"mtr": {}, "hubs": [{"count": 2, "Snt": 1}, {"count": 1, "Snt": 1}]}}`,
+		"nobody asked":                  head[:strings.Index(head, "\n")+1] + "  1.|-- 192.0.2.1  0.0%   0    0.4   0.4   0.3   0.6   0.1\n",
+		"too long":                      strings.Repeat("x", MaxForeignBytes+1),
 	} {
 		got, err := ParseForeign([]byte(text))
 		if !errors.Is(err, ErrForeign) || got != nil {
 			t.Errorf("%s: got %d traces, error %v", name, len(got), err)
+		}
+		if err != nil && strings.HasPrefix(name, "traceroute, ") && !strings.Contains(err.Error(), ": line ") {
+			t.Errorf("%s: %v", name, err)
 		}
 		if name == "broken off" && !strings.Contains(err.Error(), "line 3: hop 2 is broken off") {
 			t.Errorf("%s: %v", name, err)

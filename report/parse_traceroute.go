@@ -34,10 +34,15 @@ var (
 //
 //	Tracing the route to edge.example.net (203.0.113.7)
 //	  1 192.0.2.1 [AS 64500] [MPLS: Label 24015 Exp 0] 4 msec 0 msec *
+//	  2 198.18.0.5 !H  *  !H
+//
+// Lines that a mail program broke are joined again; what then still is no hop is
+// an error.
 func parseTraceroute(lines []string) ([]*Foreign, error) {
 	var out []*Foreign
 	var f *Foreign
-	for i, line := range lines {
+	for i := 0; i < len(lines); i++ {
+		line := lines[i]
 		m := routeHead.FindStringSubmatch(line)
 		if m == nil {
 			m = ciscoHead.FindStringSubmatch(line)
@@ -59,10 +64,14 @@ func parseTraceroute(lines []string) ([]*Foreign, error) {
 			f = nil
 			continue
 		}
-		if m := routeRow.FindStringSubmatch(line); m != nil {
+		if m := routeRow.FindStringSubmatch(line); m != nil && !routeStray.MatchString(line) {
 			ttl, _ := strconv.Atoi(m[1])
 			h := ForeignHop{TTL: ttl}
-			if !h.route(m[2]) {
+			whole, n := wholeRoute(m[2], lines[i+1:])
+			if !h.route(whole) {
+				if ttl == f.last()+1 && (routeLike.MatchString(whole) || routeGoesOn(lines, i+1)) {
+					return nil, foreignError(i, "hop %d is broken off, and the next lines do not complete it", ttl)
+				}
 				if len(f.Hops) > 0 && !strings.HasPrefix(line, "  ") {
 					f = nil // words behind the trace that begin with a number
 				}
@@ -74,8 +83,15 @@ func parseTraceroute(lines []string) ([]*Foreign, error) {
 			if err := f.add(h); err != nil {
 				return nil, foreignError(i, "%v", err)
 			}
-			f.took(i, i)
+			if most := f.mostAsked(); n > 0 && h.Sent > most {
+				return nil, foreignError(i+1, "of hop %d that would be %d probes, of those before it at most %d", ttl, h.Sent, most)
+			}
+			f.took(i, i+n)
+			i += n
 			continue
+		}
+		if tail, _ := routeTail(line); tail && routeStray.MatchString(line) && len(f.Hops) > 0 {
+			return nil, foreignError(i, "a time that belongs to no hop")
 		}
 		if h := f.lastHop(); h != nil && strings.HasPrefix(line, "   ") {
 			more := *h
@@ -99,17 +115,39 @@ func ofTracert(line string, last int) bool {
 	return strings.ContainsAny(m[2], "0123456789") || ttl <= last
 }
 
+// routeGoesOn says that line i can only be a part of the hop above.
+func routeGoesOn(lines []string, i int) bool {
+	if i >= len(lines) {
+		return false
+	}
+	_, probes := routeTail(lines[i])
+	return probes
+}
+
+// mostAsked is how many probes the hops before the last have got at most; of the
+// first one there is nothing to compare.
+func (f *Foreign) mostAsked() int {
+	most := 0
+	for i := range f.Hops[:len(f.Hops)-1] {
+		most = max(most, f.Hops[i].Sent)
+	}
+	if most == 0 {
+		return maxForeignSent
+	}
+	return most
+}
+
 // route reads hosts, times and stars behind a TTL, and adds them to h; false:
 // there are none, and h is as it was.
 func (h *ForeignHop) route(rest string) bool {
 	was := *h
 	h.Hosts = slices.Clone(h.Hosts) // was keeps its own
-	rest = ciscoMPLS.ReplaceAllString(strings.ReplaceAll(rest, "[AS ", "[AS"), "MPLS:L=$1")
-	fields := strings.Fields(strings.ReplaceAll(rest+" ", " msec ", " ms "))
-	probes := 0
+	fields := routeFields(rest)
+	probes, timed := 0, false
 	ahead, as := false, uint32(0) // BSD has the AS before its host, others behind it
 	for i := 0; i < len(fields); i++ {
 		s := fields[i]
+		timed = s[0] == '!' && (timed || i > 0 && fields[i-1] == "ms")
 		switch {
 		case s == "*":
 			probes++
@@ -125,7 +163,10 @@ func (h *ForeignHop) route(rest string) bool {
 			h.rtts = append(h.rtts, d)
 			i++
 		case strings.HasPrefix(s, "!"):
-			h.Turned = true
+			if h.Turned = true; !timed { // Cisco has it in place of the time
+				probes++
+				h.Sent++
+			}
 		case strings.Contains(s, "MPLS") || strings.Contains(s, "L="):
 			if m := routeMPLS.FindStringSubmatch(s); m != nil && len(h.Labels) < maxLabels {
 				n, _ := strconv.Atoi(m[1])
@@ -147,7 +188,7 @@ func (h *ForeignHop) route(rest string) bool {
 			}
 		default:
 			host, ok := parseHost([]string{s})
-			if !ok || len(h.Hosts) >= maxForeignHosts {
+			if !ok || s == "ms" || routeNumber.MatchString(s) || len(h.Hosts) >= maxForeignHosts {
 				*h = was
 				return false
 			}
