@@ -29,6 +29,7 @@ type ForeignProgram string
 const (
 	ForeignMTR        ForeignProgram = "mtr"
 	ForeignMTRJSON    ForeignProgram = "mtr --json"
+	ForeignMTRCSV     ForeignProgram = "mtr --csv"
 	ForeignWinMTR     ForeignProgram = "WinMTR"
 	ForeignTraceroute ForeignProgram = "traceroute"
 	ForeignTracert    ForeignProgram = "tracert"
@@ -85,7 +86,7 @@ func (h ForeignHost) String() string {
 }
 
 // ParseForeign reads the output of mtr (-r, -w, -z, -e, -b, any -o), mtr
-// --json, WinMTR (text or HTML, any language), traceroute of Unix and of
+// --json and --csv, WinMTR (text or HTML, any language), traceroute of Unix and of
 // routers, or Windows' tracert in any language, one trace or several, with
 // whatever was copied around them. The names in it come from strangers; they
 // are printable and bounded. It gives ErrForeign, with the line where one is
@@ -96,12 +97,15 @@ func ParseForeign(text []byte) ([]*Foreign, error) {
 		return nil, fmt.Errorf("%w: longer than %d bytes: give the trace alone", ErrForeign, MaxForeignBytes)
 	}
 	lines := foreignLines(text)
+	if i := slices.IndexFunc(lines, mtrXML.MatchString); i >= 0 {
+		return nil, foreignError(i, "mtr --xml is not read: give the text of mtr -rw, or mtr --json")
+	}
 	all, err := parseAll(lines)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(all) == 0:
-		return nil, fmt.Errorf("%w: it looks like none of mtr, mtr --json, WinMTR, traceroute and tracert", ErrForeign)
+		return nil, fmt.Errorf("%w: it looks like none of mtr, mtr --json, mtr --csv, WinMTR, traceroute and tracert", ErrForeign)
 	case len(all) > maxForeign:
 		return nil, fmt.Errorf("%w: %d traces: at most %d at once", ErrForeign, len(all), maxForeign)
 	}
@@ -121,7 +125,7 @@ func ParseForeign(text []byte) ([]*Foreign, error) {
 func parseAll(lines []string) ([]*Foreign, error) {
 	var all []*Foreign
 	left := slices.Clone(lines)
-	for _, parse := range []func([]string) ([]*Foreign, error){parseMTRJSON, parseWinMTR, parseMTR, parseTraceroute, parseTracert} {
+	for _, parse := range []func([]string) ([]*Foreign, error){parseMTRJSON, parseMTRCSV, parseWinMTR, parseMTR, parseTraceroute, parseTracert} {
 		found, err := parse(left)
 		if err != nil {
 			return nil, err

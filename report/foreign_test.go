@@ -53,7 +53,9 @@ func TestParseForeign(t *testing.T) {
 		"mtr-screen.txt": "mtr hk1>203.0.113.7/203.0.113.7; 1 192.0.2.1 0/31 0.4; 2 0/0; 3 198.18.0.9 198.18.0.10 0/30 1.7; 4 203.0.113.7 1/30 10.1",
 		"mtr-o.txt":      "mtr hk1>/203.0.113.7?; 1 192.0.2.1 0/50 0.4; 2 203.0.113.7 1/50 9.9",
 		"mtr.json":       "mtr --json hk1>203.0.113.7/203.0.113.7; 1 192.0.2.1 0/20 0.4; 2 20/20; 3 203.0.113.7 AS64501 0/20 9.4",
-		"winmtr.txt":     "WinMTR >edge.example.net/invalid IP?; 1 192.0.2.1 0/100 0.0; 2 20/20; 3 core1.example.net 12/100 9.0; 4 edge.example.net 11/100 10.0",
+		"mtr.csv": "mtr --csv >203.0.113.7/203.0.113.7; 1 gw.example.net (192.0.2.1) 0/100 0.4; 2 100/100; 3 198.18.0.5 AS64500 20/100 4.4; " +
+			"4 203.0.113.7 AS64501 22/100 12.4",
+		"winmtr.txt": "WinMTR >edge.example.net/invalid IP?; 1 192.0.2.1 0/100 0.0; 2 20/20; 3 core1.example.net 12/100 9.0; 4 edge.example.net 11/100 10.0",
 		"traceroute.txt": "traceroute >edge.example.net/203.0.113.7; 1 gw.example.net (192.0.2.1) 0/3 0.4; 2 198.18.0.5 AS64500 198.18.0.6 AS64500 0/3 1.7; 3 3/3; " +
 			"4 edge.example.net (203.0.113.7) AS64501 1/3 9.1",
 		"traceroute-n.txt": "traceroute >203.0.113.7/203.0.113.7; 1 192.0.2.1 0/3 0.4; 2 198.18.0.5 198.18.0.6 1/3 1.6; 3 198.18.0.9 1/3 5.0 !",
@@ -140,7 +142,7 @@ func TestParseForeignSeveral(t *testing.T) {
 // in their order.
 func TestParseForeignPrograms(t *testing.T) {
 	text := make(map[string]string)
-	for _, name := range []string{"mtr-r.txt", "mtr.json", "winmtr.txt", "winmtr.html", "traceroute.txt", "traceroute-a.txt", "traceroute-cisco.txt", "tracert.txt", "tracert-failure.txt"} {
+	for _, name := range []string{"mtr-r.txt", "mtr.json", "mtr.csv", "winmtr.txt", "winmtr.html", "traceroute.txt", "traceroute-a.txt", "traceroute-cisco.txt", "tracert.txt", "tracert-failure.txt"} {
 		b, err := os.ReadFile(filepath.Join("testdata", "foreign", name))
 		if err != nil {
 			t.Fatal(err)
@@ -188,6 +190,7 @@ func TestParseForeignPrograms(t *testing.T) {
 func TestParseForeignBad(t *testing.T) {
 	head := "HOST: hk1  Loss%   Snt   Last   Avg  Best  Wrst StDev\n  1.|-- 192.0.2.1  0.0%   100    0.4   0.4   0.3   0.6   0.1\n"
 	unix := "traceroute to 203.0.113.5 (203.0.113.5), 30 hops max\n 1  192.0.2.1  0.4 ms  0.4 ms  0.4 ms\n"
+	csv := "Mtr_Version,Start_Time,Status,Host,Hop,Ip,Loss%,Snt, ,Last,Avg,Best,\n"
 	win := "| Host - % | Sent | Recv | Best | Avrg | Wrst | Last |\n"
 	for name, text := range map[string]string{
 		"nothing":                       "",
@@ -203,6 +206,14 @@ func TestParseForeignBad(t *testing.T) {
 		"negative":                      head + "  2.|-- 192.0.2.2  0.0%   -5    0.4   0.4   0.3   0.6   0.1\n",
 		"part of a probe":               head + "  2.|-- 192.0.2.2  0.0%   5.5    0.4   0.4   0.3   0.6   0.1\n",
 		"not a number":                  head + "  2.|-- 192.0.2.2  NaN   5    0.4   0.4   0.3   0.6   0.1\n",
+		"CSV without its columns":       "MTR.0.95,1795725933,OK,203.0.113.7,1,192.0.2.1,0.00,100,0,0.40,0.40,0.30,0.60,0.10\n",
+		"CSV with commas in figures":    csv + "MTR.0.95,1795725933,OK,203.0.113.7,1,192.0.2.1,0,00,100,0,0,40,0,40,0,30\n",
+		"CSV of 120 %":                  csv + "MTR.0.95,1795725933,OK,203.0.113.7,1,192.0.2.1,120.00,100,0,0.40,0.40,0.30\n",
+		"CSV without a hop":             csv + "MTR.0.95,1795725933,OK,203.0.113.7,x,192.0.2.1,0.00,100,0,0.40,0.40,0.30\n",
+		"CSV of TTL 300":                csv + "MTR.0.95,1795725933,OK,203.0.113.7,300,192.0.2.1,0.00,100,0,0.40,0.40,0.30\n",
+		"CSV that is no number":         csv + "MTR.0.95,1795725933,OK,203.0.113.7,1,192.0.2.1,NaN,100,0,0.40,0.40,0.30\n",
+		"XML":                           "<?xml version=\"1.0\"?>\n<MTR SRC=\"hk1\" DST=\"203.0.113.7\">\n    <HUB COUNT=\"1\" HOST=\"192.0.2.1\">\n",
+		"XML below a table":             head + "<MTR SRC=\"hk1\" DST=\"203.0.113.7\">\n",
 		"traceroute, a time broken":     unix + " 2  core1.example.net (192.0.2.2)  0.4 ms  0.39\n0 ms\n",
 		"traceroute, a unit broken":     unix + " 2  core1.example.net (192.0.2.2)  0.4 m\ns  0.3 ms  0.3 ms\n",
 		"traceroute, a name broken":     unix + " 2  core1.exam\nple.net (192.0.2.2)  0.3 ms  0.3 ms\n",
@@ -226,6 +237,9 @@ func TestParseForeignBad(t *testing.T) {
 			t.Errorf("%s: got %d traces, error %v", name, len(got), err)
 		}
 		if err != nil && strings.HasPrefix(name, "traceroute, ") && !strings.Contains(err.Error(), ": line ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && strings.HasPrefix(name, "XML") && !strings.Contains(err.Error(), "mtr --xml is not read: give") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if name == "broken off" && !strings.Contains(err.Error(), "line 3: hop 2 is broken off") {

@@ -233,8 +233,14 @@ func mtrHop(rest string, columns []string) (ForeignHop, error) {
 	if host, ok := parseHost(who); ok {
 		h.Hosts = []ForeignHost{host}
 	}
+	err := h.figures(value)
+	return h, err
+}
+
+// figures takes the counts and times of a line by mtr's names.
+func (h *ForeignHop) figures(value map[string]float64) error {
 	if err := h.counts(value); err != nil {
-		return ForeignHop{}, err
+		return err
 	}
 	switch timed := value["Avg"] > 0 || value["Wrst"] > 0; {
 	case len(h.Hosts) == 0 && !timed:
@@ -242,7 +248,7 @@ func mtrHop(rest string, columns []string) (ForeignHop, error) {
 	case len(h.Hosts) > 0 && timed && h.Lost == h.Sent && h.Sent > 1:
 		h.Lost-- // 99.95 % and more are printed as 100.0
 	}
-	return h, h.times(value)
+	return h.times(value)
 }
 
 // prose says that hardly a word of a line could be a figure.

@@ -24,6 +24,9 @@ func routeFields(rest string) []string {
 	return fields
 }
 
+// mostBroken is into how many further lines a hop may be broken.
+const mostBroken = 8
+
 // wholeRoute is a hop behind its TTL together with the next lines, if a mail
 // program broke it; n is how many those are.
 //
@@ -32,7 +35,7 @@ func routeFields(rest string) []string {
 func wholeRoute(rest string, next []string) (whole string, n int) {
 	whole = rest
 	joined := rest
-	for i, line := range next {
+	for i, line := range next[:min(len(next), mostBroken)] {
 		tail, probes := routeTail(line)
 		if !tail || strings.HasPrefix(line, "   ") || splitName(joined, line) {
 			break

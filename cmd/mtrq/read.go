@@ -20,11 +20,11 @@ func readCommand() *cli.Command {
 		Name:      "read",
 		Usage:     "judge a trace that somebody else made",
 		ArgsUsage: "[FILE|-]",
-		Description: `Reads the output of mtr (-r, -w, -z, -e, -b or copied from its screen), mtr --json,
-WinMTR (text or HTML), traceroute (Unix, Cisco, Huawei) or Windows' tracert, each in any
-language, with whatever was copied around it, and says by the same rules as everywhere
+		Description: `Reads the output of mtr (-r, -w, -z, -e, -b or copied from its screen), mtr --json
+and --csv, WinMTR (text or HTML), traceroute (Unix, Cisco, Huawei) or Windows' tracert,
+each in any language, with whatever was copied around it, and says by the same rules as everywhere
 what it shows and what it leaves open: such a text has counts but no times. Several
-traces in one text are read one by one. A report or incident of mtrq in JSON is read in
+traces in one text, of one program or of many, are read one by one. A report or incident of mtrq in JSON is read in
 full. Nothing is sent anywhere.
 
    mtrq read ticket.txt
