@@ -24,7 +24,7 @@ func showCommand() *cli.Command {
 		Description: `ID is that of a report or of an incident, a beginning of it that no other has,
 "last" (the newest report) or "incident" (the newest incident). A trace that still
 runs is shown as far as it has got, where you may read the spool; an incident that
-is still open as it is now.
+is still open as it is now, with those of its traces that still run.
 
    mtrq show last
    mtrq show 01KAR1ABTB --format json
@@ -170,7 +170,8 @@ func showIncident(c *cli.Context, cfg *config.Config, ar *archive.Archive, f fou
 		return err
 	}
 	// Made anew: reports may have come since it was written.
-	in := report.TicketInput{Incident: f.incident, Reports: ar.IncidentReports(f.incident)}.In(zoneOf(cfg, ar))
+	reports := ar.IncidentReportsWith(f.incident, runningOf(c, cfg, ar, f.incident))
+	in := report.TicketInput{Incident: f.incident, Reports: reports}.In(zoneOf(cfg, ar))
 	var data []byte
 	switch format {
 	case explainFormat:

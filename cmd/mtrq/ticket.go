@@ -46,7 +46,7 @@ func showTicket(c *cli.Context, cfg *config.Config, ar *archive.Archive, rep *re
 	if inc == nil {
 		inc = openIncidentOf(c, cfg, rep)
 	}
-	in := ar.Evidence(rep, inc)
+	in := ar.Evidence(rep, inc, runningOf(c, cfg, ar, inc)...)
 	if err := addReverse(c, &in); err != nil {
 		return err
 	}

@@ -20,14 +20,15 @@ const (
 // Evidence gathers what a ticket about an incident or a report wants beside
 // it: traces of the same target by other protocols, clean ones before and
 // after, and the one from the other end. One of rep and inc may be nil. What
-// is not there, or cannot be read, is left out.
-func (a *Archive) Evidence(rep *report.Report, inc *report.Incident) report.TicketInput {
+// is not there, or cannot be read, is left out. The traces of an open incident
+// that still run lie in no archive: who can see them gives them.
+func (a *Archive) Evidence(rep *report.Report, inc *report.Incident, running ...*report.Report) report.TicketInput {
 	in := report.TicketInput{Report: rep, Incident: inc}
 	if inc == nil && rep != nil {
 		in.Incident = a.incidentOf(rep)
 	}
 	if inc := in.Incident; inc != nil {
-		in.Reports = a.IncidentReports(inc)
+		in.Reports = a.IncidentReportsWith(inc, running)
 		if rep == nil {
 			in.Report = worstOf(in.Reports)
 		}

@@ -171,6 +171,17 @@ func TestEvidence(t *testing.T) {
 			t.Errorf("%s: reverse %s, want %s", name, id(in.Reverse), id(back))
 		}
 	}
+	// Of an open one that is traced now: what ended meanwhile counts once.
+	now := makeReport(t, at.Add(time.Second), 14, there.String())
+	now.Evidence.Ended = report.EndedRunning
+	if in := w.Evidence(nil, inc, now, main); len(in.Reports) != 2 {
+		t.Errorf("one archived and one that runs: %d reports, want 2", len(in.Reports))
+	}
+	untraced := makeIncident(t, at, 15, there.String())
+	untraced.Members[0].Reports = []ulid.ULID{now.Evidence.ID}
+	if in := w.Evidence(nil, untraced, now); id(in.Report) != id(now) || len(in.Reports) != 1 {
+		t.Errorf("one that runs: report %s of %d, want %s", id(in.Report), len(in.Reports), id(now))
+	}
 	// Alone in the archive, or with nothing that was traced.
 	lone := makeReport(t, at, 20, "edge.example.net")
 	if in := w.Evidence(lone, nil); in.Incident != nil || in.Before != nil || in.Reverse != nil || len(in.Others) > 0 {

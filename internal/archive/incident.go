@@ -162,6 +162,18 @@ func (a *Archive) IncidentReports(inc *report.Incident) []*report.Report {
 	return out
 }
 
+// IncidentReportsWith is IncidentReports with traces that still ran when they
+// were looked at. One whose report has come since counts as that.
+func (a *Archive) IncidentReportsWith(inc *report.Incident, running []*report.Report) []*report.Report {
+	out := a.IncidentReports(inc)
+	for _, r := range running {
+		if !slices.ContainsFunc(out, func(o *report.Report) bool { return o.Evidence.ID == r.Evidence.ID }) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // request finds a request by its whole ID, on the likeliest day first.
 func (t *tree) request(id ulid.ULID) (Entry, bool) {
 	day := DateOf(ulid.Time(id.Time()), t.loc)
