@@ -82,6 +82,7 @@ func findings(ctx context.Context, cfg *config.Config) []finding {
 	out = append(out, checkNode(cfg)...)
 	out = append(out, checkClock(), checkWatcher())
 	out = append(out, checkPingSockets(cfg), checkWatch(ctx, cfg), checkGateway(cfg))
+	out = append(out, checkCache(cfg)...)
 	out = append(out, checkHooks(cfg)...)
 	out = append(out, checkServe(cfg)...)
 	out = append(out, checkNames(cfg)...)

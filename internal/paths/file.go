@@ -12,10 +12,14 @@ import (
 
 // SaveFile replaces a file by what is remembered now. When it returns nil
 // the file is durable; after an error it is the old or the new one, and
-// whole. Only one process may write the file.
+// whole. A missing directory is made, as for the lists beside it. Only one
+// process may write the file.
 func (m *Memory) SaveFile(path string) error {
 	m.saving.Lock()
 	defer m.saving.Unlock()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("save the memory of paths: %w", err)
+	}
 	tmp := filepath.Join(filepath.Dir(path), ".tmp-"+filepath.Base(path))
 	// One that a crash has left is not written to again: after a failed sync its pages may only look clean.
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {

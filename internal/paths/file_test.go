@@ -44,8 +44,8 @@ func saved(t testing.TB, m *Memory) []byte {
 
 func TestRoundTrip(t *testing.T) {
 	m := filled()
-	path := filepath.Join(t.TempDir(), "paths")
-	for range 2 { // the second replaces the first
+	path := filepath.Join(t.TempDir(), "cache", "mtrq", "paths") // in directories that nobody has made
+	for range 2 {                                                // the second replaces the first
 		if err := m.SaveFile(path); err != nil {
 			t.Fatal(err)
 		}
