@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/mtrq/mtrq/report"
 )
 
 // screen redraws a text in place on a terminal.
@@ -32,6 +34,40 @@ func (s *screen) draw(text string) {
 	b.WriteString("\x1b[J")
 	s.lines = len(lines)
 	_, _ = s.w.Write(b.Bytes()) // a terminal that is gone is noticed elsewhere
+}
+
+// wordsWidth is how wide the words of a report are at most, as in its file.
+const wordsWidth = 100
+
+// liveText is the text of a report for drawReport.
+func liveText(rep *report.Report) string {
+	return string(report.AppendText(nil, rep, report.TextOptions{Unwrapped: true}))
+}
+
+// drawReport draws a report with its words wrapped to the terminal: draw would
+// cut them out of the middle of a sentence.
+func (s *screen) drawReport(text string) {
+	width, _ := s.size()
+	s.draw(wrapWords(text, min(width-1, wordsWidth)))
+}
+
+// wrapWords wraps what stands below the table of a report.
+func wrapWords(text string, width int) string {
+	table, words, ok := strings.Cut(text, "\n\n")
+	if !ok {
+		return text
+	}
+	lines := []string{table, ""}
+	for _, l := range strings.Split(words, "\n") {
+		indent := len(l) - len(strings.TrimLeft(l, " "))
+		for i, part := range wrap(l[indent:], width-indent, 2) {
+			if i > 0 || part != "" {
+				part = strings.Repeat(" ", indent) + part
+			}
+			lines = append(lines, part)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // size of the terminal in columns and lines.

@@ -82,7 +82,7 @@ func waitFor(ctx context.Context, c *cli.Context, cfg *config.Config, ar *archiv
 			fmt.Fprintf(c.App.ErrWriter, "mtrq: job %s waits in %s: nobody is tracing (%s)\nmtrq: hint: %s\n", id, sp.Dir(), why, hint)
 		}
 		if live != nil && text != "" {
-			live.draw(text)
+			live.drawReport(text)
 		}
 		select {
 		case <-beat.C:
@@ -104,7 +104,7 @@ func nobodyTraces(sp *spool.Spool) (why, hint string) {
 	return "", ""
 }
 
-// lookAt gives the report's text, or what is to be seen of a job so far.
+// lookAt gives the report's text, or what is to be seen of a job so far, for drawReport.
 func lookAt(cfg *config.Config, ar *archive.Archive, sp *spool.Spool, id ulid.ULID) (text string, done bool, err error) {
 	if text, ok, err := reported(cfg, ar, id); err != nil || ok {
 		return text, ok, err
@@ -127,7 +127,7 @@ func lookAt(cfg *config.Config, ar *archive.Archive, sp *spool.Spool, id ulid.UL
 		}
 		text = fmt.Sprintf("served by the trace of %s:\n", by) // short: it is drawn
 		if rep, err := running(at, by); err == nil && rep != nil {
-			text += report.Text(rep.In(zoneOf(cfg, ar)))
+			text += liveText(rep.In(zoneOf(cfg, ar)))
 		}
 		return text, false, nil
 	}
@@ -135,7 +135,7 @@ func lookAt(cfg *config.Config, ar *archive.Archive, sp *spool.Spool, id ulid.UL
 	if err != nil || rep == nil {
 		return "", false, err
 	}
-	return report.Text(rep.In(zoneOf(cfg, ar))), false, nil
+	return liveText(rep.In(zoneOf(cfg, ar))), false, nil
 }
 
 // whereIs is spool.Where, and of a job that could not be traced also for who
