@@ -245,7 +245,7 @@ func writeHits(c *cli.Context, format string, hits []archive.HopHit, hops bool, 
 		heads = append(heads, "HOP", "AT HOP")
 	}
 	t := newTable(c.App.Writer, format, len(hits), heads...)
-	t.fit(hitsShrink)
+	t.fit(c, hitsShrink)
 	for _, h := range hits {
 		e := h.Entry
 		row := []string{timeText(e.At, loc), targetText(e), lossText(e.Loss()), sentText(e), string(e.Verdict), string(e.Freshness), e.ID.String()}

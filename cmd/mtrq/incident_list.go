@@ -49,7 +49,7 @@ func writeIncidents(c *cli.Context, format string, entries []archive.IncidentEnt
 		return writePart(c.App.Writer, format, "incidents", entries, more)
 	}
 	t := newTable(c.App.Writer, format, len(entries), "TIME", "FOR", "TARGETS", "LOSS", "VERDICT", "WHERE", "ID", "SENTENCE")
-	t.fit(incidentsShrink)
+	t.fit(c, incidentsShrink)
 	for _, e := range entries {
 		at, sentence := e.Opened, report.SentenceIn(e.Sentence, loc)
 		if e.Began != nil {

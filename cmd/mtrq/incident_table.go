@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -21,6 +22,7 @@ type table struct {
 	people bool
 	rows   [][]string // for people, the head first
 	shrink shrink
+	stderr io.Writer // hears what a terminal has no room for
 	errs   []error
 }
 
@@ -33,7 +35,8 @@ func newTable(w io.Writer, format string, rows int, head ...string) *table {
 }
 
 // fit makes the table as narrow as the terminal, if it goes to one: see shrink.
-func (t *table) fit(to func(width int) shrink) {
+func (t *table) fit(c *cli.Context, to func(width int) shrink) {
+	t.stderr = c.App.ErrWriter
 	if t.people && isTerminal(t.w) {
 		width, _ := (&screen{w: t.w}).size()
 		t.shrink = to(width)
@@ -59,10 +62,15 @@ func (t *table) write(w io.Writer, cells []string) {
 func (t *table) end() error {
 	if t.people {
 		tabs := tabwriter.NewWriter(t.w, 0, 0, tableGap, ' ', 0)
-		for _, cells := range t.shrink.rows(t.rows) {
+		head := slices.Concat(t.rows[:min(1, len(t.rows))]...) // none where there is no row
+		rows := t.shrink.rows(t.rows)
+		for _, cells := range rows {
 			t.write(tabs, cells)
 		}
 		t.errs = append(t.errs, tabs.Flush())
+		if len(rows) > 0 && len(rows[0]) < len(head) {
+			fmt.Fprintf(t.stderr, "mtrq: left out for want of width: %s (--format tsv has all)\n", strings.Join(leftOut(head, rows[0]), ", "))
+		}
 	}
 	return errors.Join(t.errs...)
 }

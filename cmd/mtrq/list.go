@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -93,7 +92,7 @@ its ping; an incident that is still open is listed whenever it opened.`,
 				return err
 			}
 			entries, more := cut(entries, limit)
-			if err := writeEntries(c.App.Writer, format, entries, ar.Location(), more); err != nil {
+			if err := writeEntries(c, format, entries, ar.Location(), more); err != nil {
 				return err
 			}
 			sayMore(c, more, limit)
@@ -156,12 +155,12 @@ func lossAbove(s string) (*float64, error) {
 	return &p, nil
 }
 
-func writeEntries(w io.Writer, format string, entries []archive.Entry, loc *time.Location, more bool) error {
+func writeEntries(c *cli.Context, format string, entries []archive.Entry, loc *time.Location, more bool) error {
 	if format == "json" || format == "jsonl" {
-		return writePart(w, format, "reports", entries, more)
+		return writePart(c.App.Writer, format, "reports", entries, more)
 	}
-	t := newTable(w, format, len(entries), "TIME", "TARGET", "LOSS", "OF", "AVG", "VERDICT", "FRESH", "ENDED", "ID", "REASON")
-	t.fit(reportsShrink)
+	t := newTable(c.App.Writer, format, len(entries), "TIME", "TARGET", "LOSS", "OF", "AVG", "VERDICT", "FRESH", "ENDED", "ID", "REASON")
+	t.fit(c, reportsShrink)
 	for _, e := range entries {
 		t.row(timeText(e.At, loc), targetText(e), lossText(e.Loss()), sentText(e), avgText(e),
 			string(e.Verdict), string(e.Freshness), string(e.Ended), e.ID.String(), e.Reason)

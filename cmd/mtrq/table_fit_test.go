@@ -24,21 +24,23 @@ func TestTableFits(t *testing.T) {
 		s     shrink
 		heads string
 		last  string // of the first row, in its last column
+		out   string // the columns that stderr names
 	}{
-		{"reports, no terminal", reports, reportsShrink(0), "TIME TARGET LOSS OF AVG VERDICT FRESH ENDED ID REASON", "3 of 12 pings lost since 14:05:30"},
-		{"reports, wide", reports, reportsShrink(300), "TIME TARGET LOSS OF AVG VERDICT FRESH ENDED ID REASON", "3 of 12 pings lost since 14:05:30"},
-		{"reports, 176", reports, reportsShrink(176), "TIME TARGET LOSS OF AVG VERDICT FRESH ENDED ID REASON", "3 of 12 pings lost sinc…"},
-		{"reports, 80", reports, reportsShrink(80), "TIME TARGET LOSS ID", "01M83G4Y6TB800000000000002"},
-		{"reports, 60", reports, reportsShrink(60), "TIME TARGET ID", "01M83G4Y6TB800000000000002"},
-		{"incidents, 160", incidents, incidentsShrink(160), "TIME FOR TARGETS LOSS VERDICT WHERE ID SENTENCE", "203.0.113.7 and 2 others lost pack…"},
-		{"incidents, 120", incidents, incidentsShrink(120), "TIME FOR TARGETS LOSS VERDICT WHERE ID", "01M83G4Y6TB800000000000002"},
-		{"incidents, 80", incidents, incidentsShrink(80), "TIME FOR TARGETS LOSS ID", "01M83G4Y6TB800000000000002"},
-		{"incidents, 60", incidents, incidentsShrink(60), "TIME TARGETS ID", "01M83G4Y6TB800000000000002"},
+		{"reports, no terminal", reports, reportsShrink(0), "TIME TARGET LOSS OF AVG VERDICT FRESH ENDED ID REASON", "3 of 12 pings lost since 14:05:30", ""},
+		{"reports, wide", reports, reportsShrink(300), "TIME TARGET LOSS OF AVG VERDICT FRESH ENDED ID REASON", "3 of 12 pings lost since 14:05:30", ""},
+		{"reports, 176", reports, reportsShrink(176), "TIME TARGET LOSS OF AVG VERDICT FRESH ENDED ID REASON", "3 of 12 pings lost sinc…", ""},
+		{"reports, 80", reports, reportsShrink(80), "TIME TARGET LOSS VERDICT ID", "01M83G4Y6TB800000000000002", "OF, AVG, FRESH, ENDED, REASON"},
+		{"reports, 75", reports, reportsShrink(75), "TIME TARGET VERDICT ID", "01M83G4Y6TB800000000000002", "LOSS, OF, AVG, FRESH, ENDED, REASON"},
+		{"reports, 60", reports, reportsShrink(60), "TIME TARGET ID", "01M83G4Y6TB800000000000002", "LOSS, OF, AVG, VERDICT, FRESH, ENDED, REASON"},
+		{"incidents, 160", incidents, incidentsShrink(160), "TIME FOR TARGETS LOSS VERDICT WHERE ID SENTENCE", "203.0.113.7 and 2 others lost pack…", ""},
+		{"incidents, 120", incidents, incidentsShrink(120), "TIME FOR TARGETS LOSS VERDICT WHERE ID", "01M83G4Y6TB800000000000002", "SENTENCE"},
+		{"incidents, 80", incidents, incidentsShrink(80), "TIME FOR TARGETS VERDICT ID", "01M83G4Y6TB800000000000002", "LOSS, WHERE, SENTENCE"},
+		{"incidents, 60", incidents, incidentsShrink(60), "TIME TARGETS ID", "01M83G4Y6TB800000000000002", "FOR, LOSS, VERDICT, WHERE, SENTENCE"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var out bytes.Buffer
+			var out, stderr bytes.Buffer
 			tab := newTable(&out, "table", len(tt.rows), strings.Split(strings.Join(tt.rows[0], "\t"), "\t")...)
-			tab.shrink = tt.s
+			tab.shrink, tab.stderr = tt.s, &stderr
 			for _, r := range tt.rows[1:] {
 				tab.row(append([]string{}, r...)...)
 			}
@@ -53,6 +55,13 @@ func TestTableFits(t *testing.T) {
 			}
 			if got := strings.Join(strings.Fields(lines[0]), " "); got != tt.heads {
 				t.Errorf("columns %s, want %s", got, tt.heads)
+			}
+			want := ""
+			if tt.out != "" {
+				want = "mtrq: left out for want of width: " + tt.out + " (--format tsv has all)\n"
+			}
+			if stderr.String() != want {
+				t.Errorf("stderr %q, want %q", stderr.String(), want)
 			}
 			if !strings.HasSuffix(lines[1], " "+tt.last) {
 				t.Errorf("got %q, want it to end with %q", lines[1], tt.last)
