@@ -10,6 +10,11 @@ import (
 // ErrRefused is what every refusal of a Policy wraps.
 var ErrRefused = errors.New("refused by the target policy")
 
+// ErrOnNode is why an address is refused that may be traced, but not for who
+// asks over the network, be it from the node itself: a proxy on it would ask
+// from there for everybody.
+var ErrOnNode = errors.New("traced only when asked by mtrq enqueue or drop/ on the node")
+
 // A Policy says what may be traced. Run enforces it on the resolved
 // address of every job; serve asks it early about literal addresses, so
 // that a caller hears at once what run would refuse.
@@ -38,7 +43,7 @@ var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 func (p Policy) Check(q Question) error {
 	addr := q.Addr.Unmap()
 	refuse := func(format string, args ...any) error {
-		return fmt.Errorf("target %s: %w: %s", addr, ErrRefused, fmt.Sprintf(format, args...))
+		return fmt.Errorf("target %s: %w: %w", addr, ErrRefused, fmt.Errorf(format, args...))
 	}
 	contains := func(pre netip.Prefix) bool { return pre.Contains(addr) }
 	switch {
@@ -62,9 +67,9 @@ func (p Policy) Check(q Question) error {
 	// to look behind its loopback or into its own link.
 	switch {
 	case addr.IsLoopback():
-		return refuse("loopback is traced only for requests made on the node itself")
+		return refuse("loopback is %w", ErrOnNode)
 	case addr.IsLinkLocalUnicast():
-		return refuse("link-local addresses are traced only for requests made on the node itself")
+		return refuse("link-local addresses are %w", ErrOnNode)
 	case q.Port != 0 && !slices.ContainsFunc(p.Ports, func(r PortRange) bool { return r.contains(q.Port) }):
 		return refuse("port %d is not in [serve] ports", q.Port)
 	}

@@ -32,7 +32,8 @@ func TestPolicy(t *testing.T) {
 		{"unspecified", "0.0.0.0", "cli", p, 0, "unspecified"},
 		{"unspecified v6", "::", "cli", p, 0, "unspecified"},
 		{"loopback from the shell", "127.0.0.1", "cli", p, 0, ""},
-		{"loopback over http", "127.0.0.1", "http", p, 0, "loopback"},
+		{"loopback over http", "127.0.0.1", "http", p, 0, "loopback is traced only when asked by mtrq enqueue or drop/ on the node"},
+		{"loopback from drop/", "127.0.0.1", "drop", p, 0, ""},
 		{"loopback v6 from a node", "::1", "node", p, 0, "loopback"},
 		{"mapped loopback over http", "::ffff:127.0.0.1", "http", p, 0, "loopback"},
 		{"link-local over http", "169.254.169.254", "http", p, 0, "link-local"},
@@ -49,6 +50,9 @@ func TestPolicy(t *testing.T) {
 					t.Fatalf("got %v, want it allowed", err)
 				}
 				return
+			}
+			if onNode := strings.HasPrefix(c.refused, "loopback") || c.refused == "link-local"; errors.Is(err, ErrOnNode) != onNode {
+				t.Errorf("%v: for who asks on the node: %v, want %v", err, !onNode, onNode)
 			}
 			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), c.refused) {
 				t.Fatalf("got %v, want a refusal that names %q", err, c.refused)

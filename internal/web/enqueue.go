@@ -174,8 +174,11 @@ func (s *site) refusal(j spool.Job) *problem {
 	}
 	q := trace.Question{Addr: addr, Source: "http", Port: j.Port}
 	if err := s.targetPolicy().Check(q); err != nil {
-		return &problem{status: http.StatusForbidden, code: codePolicy, detail: err.Error(),
-			hint: "what may be traced is set by [targets] and [serve] ports on this node"}
+		hint := "what may be traced is set by [targets] and [serve] ports on this node"
+		if errors.Is(err, trace.ErrOnNode) {
+			hint = "on the node: mtrq enqueue " + addr.String()
+		}
+		return &problem{status: http.StatusForbidden, code: codePolicy, detail: err.Error(), hint: hint}
 	}
 	return nil
 }

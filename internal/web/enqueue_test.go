@@ -332,6 +332,7 @@ func TestSpoolBroken(t *testing.T) {
 
 func TestProblemForms(t *testing.T) {
 	n := newNode(t)
+	n.get("/api/mtr?ip=127.0.0.1").want(t, 403, "loopback is traced only when asked by mtrq enqueue or drop/ on the node\nhint: on the node: mtrq enqueue 127.0.0.1\n")
 	text := n.get("/api/mtr?ip=")
 	text.want(t, 400, "mtrq: bad-target: parameter ip is empty\nhint: in a Zabbix command use {HOST.CONN}")
 	js := n.get("/api/mtr?ip=", "Accept: application/json")
