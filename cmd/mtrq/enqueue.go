@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -133,12 +135,22 @@ func sift(job spool.Job, lines []line) (good []string, bad []string) {
 			if len(shown) > 300 { // longer than any target
 				shown = strings.ToValidUTF8(shown[:300], "") + "…"
 			}
+			if hostPort(l.target) {
+				err = errors.New("is a target with a port: give the port with --port, and tcp or udp with --protocol")
+			}
 			bad = append(bad, fmt.Sprintf("%s: %q: %s", l.where, shown, err))
 			continue
 		}
 		good = append(good, t)
 	}
 	return good, bad
+}
+
+// hostPort says that a target was written with a port.
+func hostPort(target string) bool {
+	host, port, err := net.SplitHostPort(target)
+	_, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil && host != ""
 }
 
 // submit makes the jobs durable: one file for one target or for many.

@@ -45,7 +45,7 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// fail makes a failure; hint says what to do, or is empty.
+// fail makes a failure; hint says what to do, a line for each thing, or is empty.
 func fail(code int, err error, hint string) error { return &failure{code, err, hint} }
 
 func usage(format string, args ...any) error {
@@ -65,8 +65,8 @@ func say(w io.Writer, err error) int {
 			fmt.Fprintf(w, "  %s\n", line)
 		}
 	}
-	if hint != "" {
-		fmt.Fprintf(w, "mtrq: hint: %s\n", hint)
+	for line := range strings.Lines(hint) {
+		fmt.Fprintf(w, "mtrq: hint: %s\n", strings.TrimRight(line, "\n"))
 	}
 	return code
 }

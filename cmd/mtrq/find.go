@@ -130,7 +130,7 @@ func findQuery(c *cli.Context, cfg *config.Config, ar *archive.Archive) (archive
 	}
 	f.Node, f.Source, f.Reason = c.String("node"), c.String("source"), c.String("reason")
 	if sources := []string{"watchdog", "http", "cli", "drop", "node"}; f.Source != "" && !slices.Contains(sources, f.Source) {
-		return q, usage("--source %q: there are %v", f.Source, sources)
+		return q, usage("--source %q: there are %s", f.Source, strings.Join(sources, ", "))
 	}
 	if err := targetWanted(c.String("target"), f); err != nil {
 		return q, err
@@ -179,15 +179,18 @@ func verdictsWanted(s string) ([]report.Class, error) {
 	if s == "" {
 		return nil, nil
 	}
-	known := []report.Class{report.Clean, report.RealLoss, report.Latency, report.PathChanged, report.RateLimitOnly, report.TargetFilters,
-		report.OwnNetwork, report.UplinkCut, report.RoutingLoop, report.Recovered, report.NotProven, report.MeasurementFault}
+	var known []string
+	for _, class := range []report.Class{report.Clean, report.RealLoss, report.Latency, report.PathChanged, report.RateLimitOnly, report.TargetFilters,
+		report.OwnNetwork, report.UplinkCut, report.RoutingLoop, report.Recovered, report.NotProven, report.MeasurementFault} {
+		known = append(known, string(class))
+	}
 	var out []report.Class
 	for _, v := range strings.Split(s, ",") {
-		class := report.Class(strings.TrimSpace(v))
+		class := strings.TrimSpace(v)
 		if !slices.Contains(known, class) {
-			return nil, usage("--verdict %q: there are %v", v, known)
+			return nil, usage("--verdict %q: there are %s", v, strings.Join(known, ", "))
 		}
-		out = append(out, class)
+		out = append(out, report.Class(class))
 	}
 	return out, nil
 }

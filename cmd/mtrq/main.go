@@ -89,7 +89,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "mtrq" {
 		of = "mtrq " + c.Command.Name + " --help"
 	}
-	return fail(exitUsage, err, of+" lists the flags")
+	return fail(exitUsage, flagError(c, err), of+" lists the flags")
 }
 
 // noArguments refuses words that a command would pass over.

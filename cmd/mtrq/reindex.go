@@ -40,8 +40,8 @@ It may run beside mtrq run and mtrq serve, and be killed at any moment.`,
 				if err != nil {
 					return err
 				}
-				note(c, "read %s of %s; wrote the indexes of %s and of %s anew",
-					plural(done.Reports, "report"), plural(done.Days, "day"), plural(done.RewrittenDays, "day"), plural(done.RewrittenTargets, "target's month"))
+				note(c, "read %s of %s; wrote the indexes of %s and of %s of targets anew",
+					plural(done.Reports, "report"), plural(done.Days, "day"), plural(done.RewrittenDays, "day"), plural(done.RewrittenTargets, "month"))
 				if done.Kept > 0 {
 					note(c, "%s could not be read and kept their lines: mtrq verify names them", plural(done.Kept, "request"))
 				}

@@ -134,6 +134,8 @@ func listenHint(err error) string {
 		return "another server may have the port or socket: give --listen another one"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "it is no address of this machine now: mtrq check prints those of container networks"
+	case errors.Is(err, fs.ErrNotExist): // of a unix socket; a host that does not exist is another error
+		return "make the directory of the socket first; with systemd, RuntimeDirectory= does"
 	case errors.Is(err, fs.ErrPermission):
 		return "a port below 1024 needs CAP_NET_BIND_SERVICE, a unix socket a directory that this user may write"
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/urfave/cli/v2"
@@ -39,22 +40,38 @@ func upNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, again
 	both := make(chan struct{})
 	var once sync.Once
 	halt := func() { once.Do(func() { close(both) }) }
-	done := make(chan error, 2)
-	go func() { done <- runNode(ctx, both, cfg, again, log, false) }()
-	go func() { done <- serveNode(ctx, both, cfg, again, log) }()
-	var errs []error
-	for len(errs) < 2 {
+	done := make(chan struct{}, 2)
+	var errs [2]error
+	go func() { errs[0] = runNode(ctx, both, cfg, again, log, false); done <- struct{}{} }()
+	go func() { errs[1] = serveNode(ctx, both, cfg, again, log); done <- struct{}{} }()
+	for left := 2; left > 0; {
 		select {
-		case err := <-done:
-			errs = append(errs, err)
+		case <-done:
+			left--
 			halt()
 		case <-stop:
 			stop = nil
 			halt()
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("up: %w", err)
+	return ofBoth(errs[:]...)
+}
+
+// ofBoth is what went wrong in either half, with the hints of each.
+func ofBoth(errs ...error) error {
+	all := errors.Join(errs...)
+	if all == nil {
+		return nil
 	}
-	return nil
+	var hints []string
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		if _, hint := classify(err); hint != "" {
+			hints = append(hints, hint)
+		}
+	}
+	code, _ := classify(all)
+	return fail(code, fmt.Errorf("up: %w", all), strings.Join(hints, "\n"))
 }
