@@ -104,9 +104,9 @@ func (p *printer) request(r *Request, first bool) {
 
 func waited(ms float64) string {
 	if ms < 1000 {
-		return strconv.FormatFloat(round1(ms), 'f', -1, 64) + " ms"
+		return shortTenth(ms) + " ms"
 	}
-	return strconv.FormatFloat(round1(ms/1000), 'f', -1, 64) + " s"
+	return shortTenth(ms/1000) + " s"
 }
 
 func (f Freshness) words() string {

@@ -256,7 +256,7 @@ func (v *view) paced(d *Verdict) bool {
 	d.Settle = v.lang.Say("paced.settle")
 	if even {
 		d.Class, d.Grade = RateLimitOnly, Likely
-		v.tell(d, "paced", percent(1000/mean))
+		v.tell(d, "paced", shortTenth(1000/mean))
 		return true
 	}
 	d.rule("R13")

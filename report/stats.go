@@ -159,7 +159,6 @@ func wilson(x, n int) (low, high float64) {
 	return max(0, low), min(1, high)
 }
 
-func round1(x float64) float64 { return math.Round(x*10) / 10 }
 func round3(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 func finite(x float64) float64 {

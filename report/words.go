@@ -25,13 +25,24 @@ func ofN(x, n int, what string) string {
 // counted is "3 of 10 probes (30 %, 95 % interval 6.6 to 65.3 %)".
 func counted(l *Loss) string { return English.counted(l, "probe") }
 
-// percent has one decimal where it says something.
+// percent never rounds some loss to none, or some answers away.
 func percent(p float64) string {
-	return strings.TrimSuffix(strconv.FormatFloat(round1(p), 'f', 1, 64), ".0")
+	switch s := shortTenth(p); {
+	case p > 0 && s == "0":
+		return "<0.1"
+	case p < 100 && s == "100":
+		return ">99.9"
+	default:
+		return s
+	}
 }
 
-// tenth is a number of ms with one decimal.
-func tenth(ms float64) string { return strconv.FormatFloat(ms, 'f', 1, 64) }
+// shortTenth has one decimal where it says something.
+func shortTenth(x float64) string { return strings.TrimSuffix(tenth(x), ".0") }
+
+// tenth has one decimal. It is rounded as tables and mtr do, by printf: one
+// count has one percentage in all of a report.
+func tenth(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
 
 // probability has two decimals.
 func probability(p float64) string { return strconv.FormatFloat(p, 'f', 2, 64) }

@@ -258,7 +258,7 @@ func commonOf(inc *report.Incident) *commonView {
 	if c == nil || !c.From.IsValid() && !c.To.IsValid() {
 		return nil
 	}
-	v := &commonView{Behind: c.Behind, Lossy: c.Lossy, Percent: strconv.FormatFloat(c.Loss, 'f', 1, 64),
+	v := &commonView{Behind: c.Behind, Lossy: c.Lossy, Percent: percentText(c.Loss),
 		Chance: strconv.FormatFloat(c.Chance, 'f', 2, 64), FromHere: !c.From.IsValid()}
 	if c.From.IsValid() {
 		v.From = c.From.String()
