@@ -61,10 +61,10 @@ func (p *canvas) axis() {
 		p.grid = append(p.grid, x)
 		fmt.Fprintf(&p.b, `<path d="M%s %sv4" stroke="%s"/>`, num(x), num(p.y), inkSoft)
 		local := t.In(p.zone)
-		p.text(min(x, p.right-22), p.y+15, 10, inkDark, "middle", local.Format(time.TimeOnly))
+		p.text(min(max(x, p.margin+22), p.right-22), p.y+15, 10, inkDark, "middle", local.Format(time.TimeOnly))
 		if d := local.Format(time.DateOnly); d != day && p.to.Sub(p.from) > 12*time.Hour {
 			day = d
-			p.text(min(x, p.right-26), p.y+27, 10, inkSoft, "middle", d)
+			p.text(min(max(x, p.margin+26), p.right-26), p.y+27, 10, inkSoft, "middle", d)
 		}
 	}
 	fmt.Fprintf(&p.b, `<path d="M%s %sH%s" stroke="%s" fill="none"/>`, num(p.left), num(p.y), num(p.right), inkSoft)
