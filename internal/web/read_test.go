@@ -98,6 +98,26 @@ func TestReport(t *testing.T) {
 	})
 }
 
+// TestReportOfNothing: a name that never resolved has no hop to draw.
+func TestReportOfNothing(t *testing.T) {
+	n := newNode(t)
+	id := newID(noon)
+	events := []report.Event{
+		{E: report.EventStart, At: noon, Schema: 1, Node: "hk1", Target: &report.Target{Asked: "gone.example.net", Protocol: "icmp", Size: 64, Interval: 1000, MaxTTL: 30}},
+		{E: report.EventEnd, MS: 4, Ended: report.EndedFailed, Error: "look up gone.example.net: no such host"},
+	}
+	rep, err := report.Fold([]report.Request{{ID: id, Accepted: noon, Source: "http"}}, report.Node{Name: "hk1"}, events, report.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.archived(rep)
+	a := n.get("/2026/11/23/"+id.String(), asBrowser)
+	a.want(t, 200, ">gone.example.net</a></h1>", "no such host")
+	if strings.Contains(a.body, "picture-title") {
+		t.Error("a picture of nothing")
+	}
+}
+
 func TestNotFound(t *testing.T) {
 	n := newNode(t)
 	n.archived(sample(newID(noon), noon))

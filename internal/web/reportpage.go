@@ -30,7 +30,7 @@ type reportPage struct {
 	Hops                    []hopRow
 	Limited                 bool // some hop limits its answers
 	Names                   namesNote
-	Picture, Small          template.HTML // drawn by us: hops over time, pings below; for a wide screen and for a narrow one
+	Picture, Small          template.HTML // drawn by us: hops over time, pings below; for a wide screen and for a narrow one; empty: nothing was sent
 	Facts                   []fact
 	Times                   []timeFact
 	Requests                []requestView
@@ -87,11 +87,9 @@ func (s *site) reportPage(r *http.Request, rep *report.Report, n report.Names) r
 	p.lossOf(ev)
 	p.Hops, p.Limited = s.hopRows(p.head, rep, n)
 	p.Names = p.namesNote(n, addressesOf(rep))
-	opts := p.pictureOptions()
-	opts.Verdict = &verdict
-	p.Picture = template.HTML(report.SVGWith(rep, opts)) //nolint:gosec // our own drawing, which escapes what strangers named
-	opts.Narrow = true
-	p.Small = template.HTML(report.SVGWith(rep, opts)) //nolint:gosec // the same
+	if p.Running || len(ev.Hops) > 0 || len(ev.Ping.Answer) > 0 { // else nothing was sent: a picture has nothing to show
+		p.draw(rep, &verdict)
+	}
 	p.Facts = s.measuredFacts(p.head, ev)
 	p.Times = s.timesOf(p.head, ev)
 	for _, q := range ev.Requests {
@@ -105,6 +103,15 @@ func (s *site) reportPage(r *http.Request, rep *report.Report, n report.Names) r
 		}
 	}
 	return p
+}
+
+// draw fills in the pictures.
+func (p *reportPage) draw(rep *report.Report, verdict *report.Verdict) {
+	opts := p.pictureOptions()
+	opts.Verdict = verdict
+	p.Picture = template.HTML(report.SVGWith(rep, opts)) //nolint:gosec // our own drawing, which escapes what strangers named
+	opts.Narrow = true
+	p.Small = template.HTML(report.SVGWith(rep, opts)) //nolint:gosec // the same
 }
 
 // lossOf fills in what the target lost, with its confidence interval.
