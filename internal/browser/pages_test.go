@@ -85,6 +85,7 @@ func TestPages(t *testing.T) {
 					b.shot(p.name)
 					b.still()
 					b.fits()
+					b.whole()
 					b.speaks()
 					if h.noJS {
 						b.asksAgain(p.again)
@@ -147,6 +148,45 @@ func (b *tab) fits() {
 		return true;
 	}).map(e => e.cloneNode(false).outerHTML).slice(0, 6)`, b.how.px()))
 	b.t.Errorf("the page is %g pixels wide, %d are there: %s", width, b.how.px(), strings.Join(wide, " "))
+}
+
+// whole fails where a table is wider than its place, so that nothing says that
+// there is more of it, where the words of a cell run into the next one, and
+// where a heading is broken within a word.
+func (b *tab) whole() {
+	b.t.Helper()
+	faults := value[[]string](b, `(() => {
+		const out = [], seen = e => { const r = e.getBoundingClientRect(); return r.width > 1 && r.height > 1; };
+		const clips = e => getComputedStyle(e).overflowX !== "visible";
+		for (const t of document.querySelectorAll("main table")) {
+			const place = t.parentElement;
+			if (seen(t) && place.scrollWidth > place.clientWidth + 1) out.push("of " + place.scrollWidth + " pixels " + place.clientWidth + " are there: table " + t.className);
+		}
+		for (const c of document.querySelectorAll("main th, main td")) {
+			if (!seen(c) || c.closest(".visually-hidden")) continue;
+			const end = c.getBoundingClientRect().right - parseFloat(getComputedStyle(c).paddingRight) + 1;
+			const walk = document.createTreeWalker(c, NodeFilter.SHOW_TEXT);
+			for (let n = walk.nextNode(); n; n = walk.nextNode()) {
+				let box = n;
+				for (let p = n.parentElement; p !== c; p = p.parentElement) if (clips(p)) box = p;
+				const words = document.createRange();
+				words.selectNode(n);
+				const at = (box === n ? words : box).getBoundingClientRect();
+				if (at.width > 1 && at.right > end) { out.push("out of its cell by " + (at.right - end) + ": " + c.outerHTML.slice(0, 160)); break; }
+			}
+		}
+		for (const h of document.querySelectorAll("main thead th, main .moments th, main .times th")) {
+			if (/\p{Script=Han}/u.test(h.innerText)) continue; // breaks anywhere
+			const words = document.createRange();
+			words.selectNodeContents(h);
+			const lines = new Set([...words.getClientRects()].map(r => Math.round(r.bottom))).size;
+			if (seen(h) && lines > h.innerText.trim().split(/\s+/).length) out.push("broken: " + h.innerText);
+		}
+		return out.slice(0, 6);
+	})()`)
+	for _, f := range faults {
+		b.t.Error(f)
+	}
 }
 
 // speaks fails where the page is in another language than asked for.
