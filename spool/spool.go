@@ -71,7 +71,8 @@ const (
 
 // Open opens the spool in dir and creates what is missing of it: drop/ 3770
 // (of group DropGroup where that exists and may be given), tmp/ new/ cur/
-// bad/ 0700, state/ 0755, whatever the umask. What exists is left as it is.
+// bad/ 0700, state/ 0755, and dir itself 0755, whatever the umask; directories above it
+// go by that. What exists is left as it is.
 // A user without rights on new/ can open a spool too, to submit through
 // drop/.
 func Open(dir string, opt Options) (*Spool, error) {
@@ -79,7 +80,7 @@ func Open(dir string, opt Options) (*Spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
 	}
-	if err := os.MkdirAll(abs, 0o755); err != nil {
+	if err := makeOpen(abs); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	s := &Spool{dir: abs, opt: opt, fs: disk{}, parallel: parallelSyncs}
@@ -143,6 +144,21 @@ func layout() []dirSpec {
 		{"bad", 0o700, false},
 		{"state", 0o755, false},
 	}
+}
+
+// makeOpen makes a directory that everybody may go through, drop/ and state/ being
+// below it, unless it is there.
+func makeOpen(path string) error {
+	if fi, err := os.Stat(path); err == nil && fi.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if _, err := makeDir(path, 0o755, false); err != nil {
+		return err
+	}
+	return nil
 }
 
 // makeDir creates one directory with exactly this mode, and says whether it

@@ -115,7 +115,9 @@ func wantTree(t *testing.T, s *spool.Spool, names map[ulid.ULID]string, want ...
 func TestOpenCreatesWithExactModes(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
 	s := open(t, spool.Options{})
+	check(t, s.WriteState("bad/x", nil))
 	want := map[string]fs.FileMode{
+		".": 0o755, "state/bad": 0o755,
 		"drop": 0o770 | fs.ModeSetgid | fs.ModeSticky, "tmp": 0o700, "new": 0o700, "cur": 0o700, "bad": 0o700, "state": 0o755,
 	}
 	for dir, mode := range want {

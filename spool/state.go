@@ -55,7 +55,7 @@ func ignoreGone(err error) error {
 func writeAtomic(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*")
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		if err := makeOpen(filepath.Dir(path)); err != nil {
 			return err
 		}
 		f, err = os.CreateTemp(filepath.Dir(path), tempPrefix+"*")

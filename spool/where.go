@@ -126,9 +126,11 @@ type batchesAt func(dir string, ms uint64) ([]string, error)
 // other directories.
 func (s *Spool) whereOnce(id ulid.ULID, drop bool, batches batchesAt) (Place, error) {
 	if drop {
-		p, ok, err := s.placeOf("drop", fileName(id, 0, kindJob), StateDropped, id)
-		if err != nil || ok {
-			return p, err
+		for _, name := range namesInDrop(Job{ID: id}) {
+			p, ok, err := s.placeOf("drop", name, StateDropped, id)
+			if err != nil || ok {
+				return p, err
+			}
 		}
 	}
 	type look struct {

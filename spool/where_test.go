@@ -3,6 +3,7 @@ package spool_test
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -163,4 +164,20 @@ func TestOpenIsSharedByManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestWhereInDrop: every name by which a sender may choose a job's ID.
+func TestWhereInDrop(t *testing.T) {
+	for _, end := range []string{".job", ".toml", ""} {
+		t.Run("ULID"+end, func(t *testing.T) {
+			s := open(t, spool.Options{})
+			id := ulid.Make()
+			check(t, os.WriteFile(filepath.Join(s.Dir(), "drop", id.String()+end), []byte("target = \"203.0.113.7\"\n"), 0o644))
+			p, err := s.Where(id)
+			check(t, err)
+			if p.State != spool.StateDropped {
+				t.Errorf("where: %+v; want %s", p, spool.StateDropped)
+			}
+		})
+	}
 }
