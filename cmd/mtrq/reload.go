@@ -11,37 +11,56 @@ import (
 	"github.com/mtrq/mtrq/internal/run"
 )
 
-// reloadRunOnHUP reads the configuration anew when a HUP comes, until end is
-// called: what can change while traces run does, and so do the lists of
-// targets. A file that is wrong changes nothing.
-func reloadRunOnHUP(r *run.Runner, d *watchdog, cfg *config.Config, again func() (*config.Config, error), log *slog.Logger) (end func()) {
-	hups := make(chan os.Signal, 1)
-	signal.Notify(hups, syscall.SIGHUP)
+// reloads are what a long-running command needs to read its configuration anew.
+type reloads struct {
+	again func() (*config.Config, error)
+	hups  chan os.Signal // one HUP waits in it until the command can do as it asks
+}
+
+// takeHUPs is the first thing that such a command does: until then a HUP ends the
+// process.
+func takeHUPs(again func() (*config.Config, error)) reloads {
+	on := reloads{again, make(chan os.Signal, 1)}
+	signal.Notify(on.hups, syscall.SIGHUP)
+	return on
+}
+
+// each calls f for every HUP until end is called.
+func (on reloads) each(f func()) (end func()) {
 	ended := make(chan struct{})
-	began := cfg
 	go func() {
 		defer close(ended)
-		for range hups {
-			if d != nil {
-				d.lists.Reload()
-			}
-			fresh, err := again()
-			if err != nil {
-				log.Error("reload; the configuration stays as it was", "err", err)
-				continue
-			}
-			r.Reload(settings(fresh))
-			changed, _ := changedKeys(cfg, fresh)
-			_, later := changedKeys(began, fresh)
-			log.Info("reloaded", "changed", strings.Join(changed, " "), "only_after_a_restart", strings.Join(later, " "))
-			cfg = fresh
+		for range on.hups {
+			f()
 		}
 	}()
 	return func() {
-		signal.Stop(hups)
-		close(hups)
+		signal.Stop(on.hups)
+		close(on.hups)
 		<-ended
 	}
+}
+
+// reloadRunOnHUP reads the configuration anew when a HUP comes, until end is
+// called: what can change while traces run does, and so do the lists of
+// targets. A file that is wrong changes nothing.
+func reloadRunOnHUP(r *run.Runner, d *watchdog, cfg *config.Config, on reloads, log *slog.Logger) (end func()) {
+	began := cfg
+	return on.each(func() {
+		if d != nil {
+			d.lists.Reload()
+		}
+		fresh, err := on.again()
+		if err != nil {
+			log.Error("reload; the configuration stays as it was", "err", err)
+			return
+		}
+		r.Reload(settings(fresh))
+		changed, _ := changedKeys(cfg, fresh)
+		_, later := changedKeys(began, fresh)
+		log.Info("reloaded", "changed", strings.Join(changed, " "), "only_after_a_restart", strings.Join(later, " "))
+		cfg = fresh
+	})
 }
 
 // changedKeys parts the keys with another value into those of this process that

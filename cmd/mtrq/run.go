@@ -37,6 +37,7 @@ mtr-packet, or no rights) jobs wait; --once ends with code 69 then.`,
 		},
 		Action: func(c *cli.Context) error {
 			cfg, err := load(c, jobs(c)...)
+			on := takeHUPs(runReloader(c))
 			if err != nil {
 				return err
 			}
@@ -46,7 +47,7 @@ mtr-packet, or no rights) jobs wait; --once ends with code 69 then.`,
 				notify(log, daemon.SdNotifyStopping)
 			})
 			defer end()
-			return runNode(ctx, stop, cfg, runReloader(c), log, c.Bool("once"))
+			return runNode(ctx, stop, cfg, on, log, c.Bool("once"))
 		},
 	}
 }
@@ -63,7 +64,7 @@ func runReloader(c *cli.Context) func() (*config.Config, error) {
 	return func() (*config.Config, error) { return load(c, jobs(c)...) }
 }
 
-func runNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, again func() (*config.Config, error), log *slog.Logger, once bool) error {
+func runNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, on reloads, log *slog.Logger, once bool) error {
 	r := newRunner(cfg, log)
 	r.Once = once
 	sp, err := openSpool(cfg, r.Note)
@@ -76,7 +77,7 @@ func runNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, agai
 	}
 	r.Spool, r.Archive = sp, ar
 	d := addWatchdog(r, cfg, sp, ar, log)
-	defer reloadRunOnHUP(r, d, cfg, again, log)()
+	defer reloadRunOnHUP(r, d, cfg, on, log)()
 	if tables := notYet(cfg); len(tables) > 0 {
 		log.Warn("in the configuration, and for a later version: nothing goes by it yet", "tables", strings.Join(tables, " "))
 	}

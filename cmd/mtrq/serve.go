@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -57,6 +56,7 @@ says so when nobody does. HUP reads tokens, certificate and who may do what agai
 bad file keeps the old); TERM answers what was asked and ends.`,
 		Flags: []cli.Flag{listenFlag()},
 		Action: func(c *cli.Context) error {
+			on := takeHUPs(reloader(c))
 			cfg, err := load(c, listen(c)...)
 			if err != nil {
 				return err
@@ -65,7 +65,7 @@ bad file keeps the old); TERM answers what was asked and ends.`,
 			boundMemory(cfg)
 			ctx, stop, end := signals(c.Context, func() { notify(log, daemon.SdNotifyStopping) })
 			defer end()
-			return serveNode(ctx, stop, cfg, reloader(c), log)
+			return serveNode(ctx, stop, cfg, on, log)
 		},
 	}
 }
@@ -100,7 +100,7 @@ func reloader(c *cli.Context) func() (*config.Config, error) {
 	return func() (*config.Config, error) { return load(c, listen(c)...) }
 }
 
-func serveNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, again func() (*config.Config, error), log *slog.Logger) error {
+func serveNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, on reloads, log *slog.Logger) error {
 	sp, err := openSpool(cfg, nil)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func serveNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, ag
 		return fail(exitUnavailable, err, listenHint(err))
 	}
 	sayServing(log, cfg, &s.Access, ls)
-	defer reloadOnHUP(s, cfg, again, log)()
+	defer reloadOnHUP(s, cfg, on, log)()
 	notify(log, daemon.SdNotifyReady)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -205,25 +205,14 @@ func prefixText(ps []netip.Prefix) string {
 
 // reloadOnHUP puts new rules in force when a HUP comes, until end is
 // called. What cannot be read leaves the old rules.
-func reloadOnHUP(s *web.Server, cfg *config.Config, again func() (*config.Config, error), log *slog.Logger) (end func()) {
-	hups := make(chan os.Signal, 1)
-	signal.Notify(hups, syscall.SIGHUP)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for range hups {
-			notify(log, daemon.SdNotifyReloading)
-			if err := reload(s, cfg, again, log); err != nil {
-				log.Error("who may do what stays as it was", "err", err)
-			}
-			notify(log, daemon.SdNotifyReady)
+func reloadOnHUP(s *web.Server, cfg *config.Config, on reloads, log *slog.Logger) (end func()) {
+	return on.each(func() {
+		notify(log, daemon.SdNotifyReloading)
+		if err := reload(s, cfg, on.again, log); err != nil {
+			log.Error("who may do what stays as it was", "err", err)
 		}
-	}()
-	return func() {
-		signal.Stop(hups)
-		close(hups)
-		<-ended
-	}
+		notify(log, daemon.SdNotifyReady)
+	})
 }
 
 // reload puts the rules of the configuration as it is now in force, and says

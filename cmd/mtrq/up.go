@@ -21,29 +21,30 @@ func upCommand() *cli.Command {
 units with different rights (contrib/systemd).`,
 		Flags: []cli.Flag{jobsFlag(), listenFlag()},
 		Action: func(c *cli.Context) error {
-			cfg, err := load(c, append(jobs(c), listen(c)...)...)
+			again := func() (*config.Config, error) { return load(c, append(jobs(c), listen(c)...)...) }
+			run, serve := takeHUPs(again), takeHUPs(again)
+			cfg, err := again()
 			if err != nil {
 				return err
 			}
 			log := newLog(c)
 			ctx, stop, end := signals(c.Context, func() { log.Info("told to stop; running traces become reports") })
 			defer end()
-			again := func() (*config.Config, error) { return load(c, append(jobs(c), listen(c)...)...) }
-			return upNode(ctx, stop, cfg, again, log)
+			return upNode(ctx, stop, cfg, run, serve, log)
 		},
 	}
 }
 
 // upNode runs both until told to stop, or until one of them fails: then
 // the other is told to stop too.
-func upNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, again func() (*config.Config, error), log *slog.Logger) error {
+func upNode(ctx context.Context, stop <-chan struct{}, cfg *config.Config, run, serve reloads, log *slog.Logger) error {
 	both := make(chan struct{})
 	var once sync.Once
 	halt := func() { once.Do(func() { close(both) }) }
 	done := make(chan struct{}, 2)
 	var errs [2]error
-	go func() { errs[0] = runNode(ctx, both, cfg, again, log, false); done <- struct{}{} }()
-	go func() { errs[1] = serveNode(ctx, both, cfg, again, log); done <- struct{}{} }()
+	go func() { errs[0] = runNode(ctx, both, cfg, run, log, false); done <- struct{}{} }()
+	go func() { errs[1] = serveNode(ctx, both, cfg, serve, log); done <- struct{}{} }()
 	for left := 2; left > 0; {
 		select {
 		case <-done:
