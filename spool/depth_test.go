@@ -3,10 +3,14 @@ package spool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/mtrq/mtrq/spool"
 )
@@ -49,5 +53,42 @@ func TestDepth(t *testing.T) {
 	}
 	if _, err := sp.Depth(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without cur/: %v", err)
+	}
+}
+
+// TestOldestQueued: by when jobs were accepted, not by the IDs that senders chose.
+func TestOldestQueued(t *testing.T) {
+	at := time.Date(2026, 11, 23, 14, 5, 33, 0, time.UTC)
+	s := open(t, spool.Options{Now: func() time.Time { return at }})
+	want := func(what string, accepted time.Time) {
+		t.Helper()
+		got, err := s.OldestQueued()
+		check(t, err)
+		if !got.Equal(accepted) {
+			t.Errorf("%s: got %v, want %v", what, got, accepted)
+		}
+	}
+	want("an empty new/", time.Time{})
+	check(t, os.WriteFile(filepath.Join(s.Dir(), "new", "stray"), nil, 0o600))
+	want("what is no job", time.Time{})
+	submitBatch(t, s, "203.0.113.8", "203.0.113.9")
+	want("a batch", at)
+	chosen := ulid.MustNew(ulid.Timestamp(at.Add(-time.Hour)), ulid.DefaultEntropy())
+	job := fmt.Sprintf("id = \"%s\"\ntarget = \"203.0.113.7\"\nsource = \"drop\"\naccepted = %s\n", chosen, at.Add(-time.Second).Format(time.RFC3339))
+	check(t, os.WriteFile(filepath.Join(s.Dir(), "new", chosen.String()+".job"), []byte(job), 0o600))
+	want("an ID of an hour before", at.Add(-time.Second))
+}
+
+// TestLines: jobs of a claimed batch that no claim has handed out.
+func TestLines(t *testing.T) {
+	at := time.Date(2026, 11, 23, 14, 5, 33, 0, time.UTC)
+	s := open(t, spool.Options{Now: func() time.Time { return at }})
+	q := lock(t, s)
+	submitBatch(t, s, "203.0.113.8", "203.0.113.9", "203.0.113.10")
+	for _, want := range []int{2, 1, 0} {
+		c := claim(t, q, 1)
+		if n, oldest := q.Lines(); len(c) != 1 || n != want || oldest.IsZero() != (want == 0) {
+			t.Errorf("%d claims, %d lines, the oldest of %v; want %d", len(c), n, oldest, want)
+		}
 	}
 }

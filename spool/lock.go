@@ -103,6 +103,52 @@ func holder(f *os.File) string {
 	return "process " + strconv.Itoa(pid)
 }
 
+// locksFile lists the locks of this machine, for everybody to read.
+const locksFile = "/proc/locks"
+
+// holder gives the process that holds the spool, 0 where none does or that cannot
+// be known (it lives in another PID namespace). It only looks: to try the lock itself
+// would need the owner's rights, and could turn away a runner that starts at that
+// moment. pid is that of run.json.
+func (s *Spool) holder(pid int) int {
+	st, err := s.fs.lstat(s.path("", "run.lock"))
+	if err != nil {
+		return 0
+	}
+	locks, err := os.ReadFile(locksFile)
+	if err != nil {
+		return 0
+	}
+	return holderIn(string(locks), st, pid)
+}
+
+// holderIn finds who has a file locked for writing. Lines look like
+//
+//	1: FLOCK  ADVISORY  WRITE 4711 fe:01:131077 0 EOF
+//
+// with device and inode; what waits for a lock has "->" after the number. btrfs and
+// overlayfs give stat another device than the lock has: there the process must be
+// the one that is expected.
+func holderIn(locks string, file unix.Stat_t, pid int) int {
+	device := fmt.Sprintf("%02x:%02x", unix.Major(file.Dev), unix.Minor(file.Dev))
+	inode := strconv.FormatUint(file.Ino, 10)
+	for line := range strings.Lines(locks) {
+		f := strings.Fields(line)
+		if len(f) < 6 || f[1] != "FLOCK" || f[3] != "WRITE" {
+			continue
+		}
+		by, err := strconv.Atoi(f[4])
+		at := strings.LastIndexByte(f[5], ':')
+		if err != nil || by <= 0 || at < 0 || f[5][at+1:] != inode {
+			continue
+		}
+		if f[5][:at] == device || by == pid {
+			return by
+		}
+	}
+	return 0
+}
+
 func isStill(f *os.File, path string) (bool, error) {
 	mine, err := f.Stat()
 	if err != nil {

@@ -2,7 +2,9 @@ package spool
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -33,9 +35,31 @@ type RunState struct {
 	Spool      RunSpool  `json:"spool"`
 	Health     []Health  `json:"health"`
 
+	// UnprobedMS is how long the oldest accepted job waits of which no probe was
+	// sent, in milliseconds at the time At; nil: there is none.
+	UnprobedMS *float64 `json:"unprobed_ms,omitempty"`
+
 	// Served are the jobs that joined the trace of another, whose ID is the
 	// value: what was seen for them is in that one's events. At most MaxServed.
 	Served map[ulid.ULID]ulid.ULID `json:"served,omitempty"`
+
+	// What Spool.RunState found beside it.
+	HeldBy int   `json:"-"` // the process that holds the spool although this is stale or missing
+	Unread error `json:"-"` // why the file that is there could not be read
+}
+
+// RunLate is the age of a job without a probe from which on a node is late:
+// for 5,000 jobs at once the first probes leave within 3 s.
+const RunLate = 10 * time.Second
+
+// Late says how long the oldest job without a probe waits, where that is
+// longer than RunLate.
+func (st RunState) Late() (waits time.Duration, late bool) {
+	if st.UnprobedMS == nil {
+		return 0, false
+	}
+	waits = time.Duration(*st.UnprobedMS * float64(time.Millisecond))
+	return waits, waits > RunLate
 }
 
 // MaxServed keeps run.json short, which is written and read once a second.
@@ -48,7 +72,15 @@ type RunJobs struct {
 	FirstLook int `json:"first_look"`
 	Waiting   int `json:"waiting"`
 	LongLook  int `json:"long_look"`
-	Joined    int `json:"joined"` // served by the trace of another job
+	Joined    int `json:"joined"`    // served by the trace of another job
+	Unwritten int `json:"unwritten"` // traced; the report could not be written yet
+	Lines     int `json:"lines"`     // of claimed batches, that nobody has in hand yet
+	Most      int `json:"most"`      // of all but Lines, together
+}
+
+// InHand is how many jobs are out of the queue and not reported.
+func (j RunJobs) InHand() int {
+	return j.Queued + j.FirstLook + j.Waiting + j.LongLook + j.Joined + j.Unwritten
 }
 
 // RunCounts count since Started.
@@ -127,7 +159,9 @@ func (s *Spool) WriteRunState(st RunState) error {
 }
 
 // RunState reads state/run.json. tracing says whether somebody traces
-// now; where nobody does, why says so in words.
+// now; where nobody does, or nobody can know, why says so in words. A process that
+// holds the spool and does not write its state (HeldBy) may trace all the same:
+// another one must not be started.
 func (s *Spool) RunState(now time.Time) (st RunState, tracing bool, why string) {
 	data, err := s.ReadState(RunStateFile)
 	if err == nil {
@@ -135,14 +169,35 @@ func (s *Spool) RunState(now time.Time) (st RunState, tracing bool, why string) 
 	}
 	age := now.Sub(st.At)
 	switch {
-	case err != nil:
+	case errors.Is(err, fs.ErrNotExist):
+		if by := s.holder(0); by != 0 {
+			return RunState{HeldBy: by}, false, fmt.Sprintf("mtrq run (process %d) holds the spool and has written no state yet%s", by, s.whyUnwritten())
+		}
 		return RunState{}, false, "no mtrq run has written its state here"
+	case err != nil:
+		return RunState{Unread: err}, false, "what mtrq run says of itself cannot be read: " + err.Error()
 	case age > RunStateStale || age < -RunStateStale:
 		// From the future is as dead as from the past: the clock was set
-		// back since, and a living run would have written anew.
+		// back since, and a living run would have written anew, if it could.
+		if st.HeldBy = s.holder(st.PID); st.HeldBy != 0 {
+			return st, false, fmt.Sprintf("mtrq run (process %d) holds the spool but has written no state since %s%s",
+				st.HeldBy, st.At.Format(time.RFC3339), s.whyUnwritten())
+		}
 		return st, false, "mtrq run last gave a sign at " + st.At.Format(time.RFC3339)
 	case st.State != "running":
 		return st, false, "mtrq run is ending and takes no more jobs"
 	}
 	return st, true, ""
 }
+
+// whyUnwritten says what may keep a node from writing its state: a new
+// file needs a block and an inode.
+func (s *Spool) whyUnwritten() string {
+	if err := s.checkRoom(Options{ReserveBytes: stateBytes, ReserveInodes: 1}); errors.Is(err, ErrFull) {
+		return ": the disk of " + s.dir + " is full"
+	}
+	return ""
+}
+
+// stateBytes is more than any run.json has: some 60 bytes for each of MaxServed.
+const stateBytes = 128 << 10

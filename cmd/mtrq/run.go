@@ -16,15 +16,16 @@ import (
 )
 
 func jobsFlag() cli.Flag {
-	return &cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "long looks at once, `N`; every job gets its first look at once regardless", DefaultText: "[run] jobs"}
+	return &cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Usage: "long looks at once, `N`; every job gets its first look at once regardless, up to 5,000 in hand", DefaultText: "[run] jobs"}
 }
 
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
 		Usage: "trace what the spool holds, until told to stop",
-		Description: `Every accepted job gets its first look at once, however many arrive: three waves
-over the whole path, paced by max_pps. -j N bounds only the long looks that follow.
+		Description: `Every accepted job gets its first look at once: three waves over the whole path, paced
+by max_pps. -j N bounds only the long looks that follow. Up to 5,000 jobs are in hand
+until their reports are written; more wait, and mtrq status says how many and how long.
 
 One run a spool; a second one ends with code 75. A first TERM (or Ctrl-C) claims
 nothing more, lets first looks end (3 s) and writes every running trace as a report;
@@ -36,8 +37,8 @@ mtr-packet, or no rights) jobs wait; --once ends with code 69 then.`,
 			&cli.BoolFlag{Name: "once", Usage: "end when the spool is empty and all is reported", DisableDefaultText: true},
 		},
 		Action: func(c *cli.Context) error {
-			cfg, err := load(c, jobs(c)...)
 			on := takeHUPs(runReloader(c))
+			cfg, err := load(c, jobs(c)...)
 			if err != nil {
 				return err
 			}

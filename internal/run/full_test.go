@@ -41,7 +41,7 @@ func TestArchiveIsFull(t *testing.T) {
 	// They have all been traced, and wait in cur/.
 	await(t, "the end of the traces", func() bool {
 		j := s.state().Jobs
-		return s.state().Counters.Claimed == 3 && j.Queued+j.FirstLook+j.Waiting+j.LongLook == 0
+		return s.state().Counters.Claimed == 3 && j.Unwritten == 3 && j.InHand() == 3
 	})
 	if k := s.state().Counters; k.Reported != 0 || len(s.list("cur")) != 6 {
 		t.Errorf("run.json counts %+v and cur/ holds %v while the archive is full", k, s.list("cur"))
@@ -53,7 +53,7 @@ func TestArchiveIsFull(t *testing.T) {
 			t.Errorf("job %s ended %s, %s; want complete, reached", id, e.Ended, e.Target.State)
 		}
 	}
-	await(t, "run.json to say that the archive is well", func() bool { ok, _ := s.healthy("archive"); return ok })
+	await(t, "run.json to say that the archive is well", func() bool { ok, _ := s.healthy("archive"); return ok && s.state().Jobs.Unwritten == 0 })
 	s.term(p)
 }
 

@@ -39,7 +39,7 @@ func (r *Runner) begin(c *spool.Claim) *recorder {
 			r.Log.Error("read the events that a job came with", "job", c.ID, "err", err)
 		}
 	}
-	r.tally.claimed()
+	r.tally.claimed(c)
 	return rec
 }
 
@@ -103,6 +103,7 @@ func (r *Runner) own(ctx context.Context, stop <-chan struct{}, c *spool.Claim, 
 				r.sharing.pinned(shared, e.Target.Address)
 			}
 		case e.E == report.EventProbe && where == queued && !started.IsZero():
+			r.tally.probed(c.ID)
 			r.tally.lateness(started.Add(time.Duration(e.MS * float64(time.Millisecond))).Sub(c.Job.Accepted))
 			if c.Last() {
 				r.claimMore() // the next one on its last attempt
@@ -188,6 +189,8 @@ func (r *Runner) keep(ctx context.Context, stop <-chan struct{}, c *spool.Claim,
 		r.tally.unwritten(err)
 		if !told {
 			r.Log.Error("write report; trying again", "job", c.ID, "err", err)
+			where := r.tally.at(unwritten)
+			defer r.tally.leave(where)
 		}
 		select {
 		case <-time.After(retryEvery):

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +27,11 @@ const (
 	// stood still for long enough, and whether probes can be sent again.
 	settleEvery = time.Second
 
-	// maxActive bounds the jobs that are out of new/ at one time. Their
-	// first looks are paced by max_pps anyway: at 17 probes each, wave 1
-	// of so many takes 17 s at 5,000 probes a second.
+	// maxActive bounds the jobs that are out of new/ at one time, and so
+	// memory: of so many with silent paths (30 TTLs) each takes 0.1 MB until
+	// its report is written, while it waits for a slot too. Their first looks are paced by
+	// max_pps anyway: at 17 probes each, wave 1 of so many takes 17 s at
+	// 5,000 probes a second.
 	maxActive = 5000
 )
 
@@ -78,6 +81,7 @@ type Runner struct {
 	Now       func() time.Time
 	Begun     func() // nil, or called once no other Run can have the spool
 
+	most    int // jobs in hand together; 0: maxActive
 	queue   *spool.Queue
 	started time.Time
 	tally   tally
@@ -96,6 +100,7 @@ type Runner struct {
 
 	stateMu    sync.Mutex // for one writer of run.json at a time
 	stateFails bool       // it could not be written the last time
+	head       head       // of new/
 }
 
 // Run traces until stop is closed and all that runs has ended (see
@@ -104,6 +109,7 @@ type Runner struct {
 // returns spool.ErrBusy where another process has the spool.
 func (r *Runner) Run(ctx context.Context, stop <-chan struct{}) (err error) {
 	r.started, r.active, r.freed = r.Now(), map[ulid.ULID]*recorder{}, make(chan struct{}, 1)
+	r.most = cmp.Or(r.most, maxActive)
 	if r.queue, err = r.Spool.Lock(); err != nil {
 		return err
 	}
@@ -180,7 +186,7 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}) er
 		default:
 		}
 		idle := r.running() == 0
-		room := maxActive - r.running()
+		room := r.most - r.running()
 		unable := r.Scheduler.Stats().Err
 		if unable != nil {
 			room = 0 // what could only fail waits in new/
@@ -192,7 +198,8 @@ func (r *Runner) claimUntil(ctx context.Context, stop, hints <-chan struct{}) er
 			}
 		}
 		settling, dropErr := r.queue.Drop()
-		r.claiming.set(err, dropErr)
+		lines, oldest := r.queue.Lines()
+		r.claiming.set(err, dropErr, lines, oldest)
 		for _, c := range claims {
 			rec := r.begin(c)
 			r.spawn(c.ID, rec, func() { r.job(ctx, stop, c, rec) })
@@ -238,6 +245,7 @@ func (r *Runner) spawn(id ulid.ULID, rec *recorder, way func()) {
 	r.mu.Unlock()
 	r.jobs.Go(func() {
 		way()
+		r.tally.probed(id)
 		r.mu.Lock()
 		delete(r.active, id)
 		r.mu.Unlock()

@@ -250,6 +250,7 @@ func (r *Runner) joined(ctx context.Context, c *spool.Claim, t *sharedTrace) boo
 	case <-ctx.Done():
 		return true // it stays in cur/
 	}
+	r.tally.probed(c.ID)
 	where := r.tally.at(joinedOther)
 	defer func() { r.tally.leave(where) }()
 	r.sharing.served(c.ID, t.job)

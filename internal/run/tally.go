@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/mtrq/mtrq/report"
 	"github.com/mtrq/mtrq/spool"
 )
@@ -18,6 +20,7 @@ const (
 	waiting
 	longLook
 	joinedOther // served by the trace of another job
+	unwritten   // traced, and its report cannot be written yet
 	places
 )
 
@@ -33,12 +36,47 @@ type tally struct {
 	next   int       // in late
 	last   float64
 	wrong  error // of the last write of a report, until one works
+
+	unprobed map[ulid.ULID]time.Time // claimed and without a probe: when it was accepted
 }
 
-func (t *tally) claimed() {
+func (t *tally) claimed(c *spool.Claim) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts.Claimed++
+	if c.Sent() {
+		return
+	}
+	if t.unprobed == nil {
+		t.unprobed = map[ulid.ULID]time.Time{}
+	}
+	t.unprobed[c.ID] = c.Job.Accepted
+}
+
+// probed takes a job out of those that wait for their first probe: it has left,
+// or the trace that the job joined sends it, or there will be none.
+func (t *tally) probed(id ulid.ULID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.unprobed, id)
+}
+
+// oldest says when the oldest of those was accepted; the zero time: there is none.
+func (t *tally) oldest() (at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, accepted := range t.unprobed {
+		at = older(at, accepted)
+	}
+	return at
+}
+
+// older is the earlier of two times, of which the zero time is none.
+func older(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // at counts a job in at a place.
@@ -130,7 +168,7 @@ func (t *tally) into(st *spool.RunState) (wrong error) {
 	defer t.mu.Unlock()
 	st.Jobs.Queued, st.Jobs.FirstLook = t.jobs[queued], t.jobs[firstLook]
 	st.Jobs.Waiting, st.Jobs.LongLook = t.jobs[waiting], t.jobs[longLook]
-	st.Jobs.Joined = t.jobs[joinedOther]
+	st.Jobs.Joined, st.Jobs.Unwritten = t.jobs[joinedOther], t.jobs[unwritten]
 	st.Counters = t.counts
 	if len(t.late) > 0 {
 		sorted := slices.Sorted(slices.Values(t.late))

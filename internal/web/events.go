@@ -97,7 +97,7 @@ func (s *site) topicOf(r *http.Request) (name string, tag func() string, p *prob
 func (s *site) homeTag() string {
 	var b strings.Builder
 	st, tracing, why := s.Spool.RunState(s.Now())
-	fmt.Fprintln(&b, tracing, why, st.Jobs.LongLook > 0, st.Counters.Reported, st.Health)
+	fmt.Fprintln(&b, tracing, why, st.Jobs.LongLook > 0, isLate(st), st.Counters.Reported, st.Health)
 	if ws, _ := s.watchState(); ws != nil {
 		t := ws.Totals
 		fmt.Fprintln(&b, t.Targets, t.OK, t.Lossy, t.Slow, t.Suspect, t.Silent, t.Paused, t.Unresolved)

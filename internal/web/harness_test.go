@@ -65,7 +65,7 @@ func newNode(t *testing.T, change ...func(*Server)) *node {
 func (n *node) tracing() {
 	n.t.Helper()
 	if err := n.spool.WriteRunState(spool.RunState{Schema: 1, At: time.Now(), State: "running", Node: "hk1",
-		Jobs: spool.RunJobs{Limit: 200, FirstLook: 3, LongLook: 12}, LatenessMS: &spool.Lateness{P50: 2.9, P99: 1200}}); err != nil {
+		Jobs: spool.RunJobs{Limit: 200, FirstLook: 3, LongLook: 12}, LatenessMS: &spool.Lateness{P50: 2.9, P99: 1200}, UnprobedMS: new(57000.0)}); err != nil {
 		n.t.Fatal(err)
 	}
 }

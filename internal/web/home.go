@@ -24,6 +24,7 @@ type homePage struct {
 	Tracing  bool
 	Why      string
 	Lateness string
+	Late     string // empty: no job waits too long for its first probe
 	LongLook, FirstLook, Queued, Waiting,
 	Limit int
 	Health                []healthLine
@@ -156,11 +157,26 @@ func (s *site) nodeState(p *homePage) {
 	if !p.Tracing {
 		return
 	}
+	p.Late = p.late(st)
 	for _, h := range st.Health {
 		if !h.OK {
 			p.Health = append(p.Health, healthLine{p.wordOf("health", h.What), clean(h.Hint)})
 		}
 	}
+}
+
+func isLate(st spool.RunState) bool {
+	_, late := st.Late()
+	return late
+}
+
+// late says how long a job waits for its first probe, where that is too long:
+// figures of probes that were sent cannot tell of it.
+func (h head) late(st spool.RunState) string {
+	if waits, late := st.Late(); late {
+		return h.T("run.late", millis(float64(waits.Milliseconds())))
+	}
+	return ""
 }
 
 func (s *site) watchView(h head) *watchView {
@@ -204,6 +220,9 @@ func (p homePage) text(s *site) []byte {
 		fmt.Fprintf(&b, "%s: tracing, %d first looks, %d of %d long looks, %d queued\n", node, p.FirstLook, p.LongLook, p.Limit, p.Queued)
 	} else {
 		fmt.Fprintf(&b, "%s: nobody is tracing: %s\n", node, p.Why)
+	}
+	if p.Late != "" {
+		fmt.Fprintf(&b, "%s\n", p.Late)
 	}
 	for _, h := range p.Health {
 		fmt.Fprintf(&b, "%s: %s\n", h.What, h.Hint)

@@ -109,11 +109,12 @@ func runMetrics(e *exposition, sp Spool, now time.Time) {
 		return // the rest may be long past
 	}
 	e.one("mtrq_run_long_looks_limit", "gauge", "Long looks that may run together.", float64(st.Jobs.Limit))
-	e.family("mtrq_run_jobs", "gauge", "Jobs by how far they are.")
+	e.family("mtrq_run_jobs", "gauge", "Jobs by how far they are; unwritten: traced, without their report; lines: of claimed lists, not begun.")
 	for _, j := range []struct {
 		state string
 		n     int
-	}{{"queued", st.Jobs.Queued}, {"first_look", st.Jobs.FirstLook}, {"waiting", st.Jobs.Waiting}, {"long_look", st.Jobs.LongLook}} {
+	}{{"queued", st.Jobs.Queued}, {"first_look", st.Jobs.FirstLook}, {"waiting", st.Jobs.Waiting}, {"long_look", st.Jobs.LongLook},
+		{"unwritten", st.Jobs.Unwritten}, {"lines", st.Jobs.Lines}} {
 		e.sample("mtrq_run_jobs", float64(j.n), "state", j.state)
 	}
 	k := st.Counters
@@ -136,6 +137,9 @@ func runMetrics(e *exposition, sp Spool, now time.Time) {
 		}{{"last", l.Last}, {"p50", l.P50}, {"p99", l.P99}, {"max", l.Max}} {
 			e.sample("mtrq_run_lateness_seconds", v.ms/1000, "stat", v.stat)
 		}
+	}
+	if st.UnprobedMS != nil {
+		e.one("mtrq_run_unprobed_age_seconds", "gauge", "Since the oldest job without a probe was accepted; no sample where there is none.", *st.UnprobedMS/1000)
 	}
 	e.one("mtrq_run_packet_processes", "gauge", "Processes of mtr-packet.", float64(st.Pool.Processes))
 	e.one("mtrq_run_packet_restarts_total", "counter", "Processes of mtr-packet that were replaced.", float64(st.Pool.Restarts))

@@ -68,6 +68,7 @@ func TestMetrics(t *testing.T) {
 	}
 	a = n.get("/metrics")
 	a.want(t, 200, "mtrq_run_up 1\n", `mtrq_run_jobs{state="long_look"} 12`, `mtrq_run_lateness_seconds{stat="p99"} 1.2`,
+		"mtrq_run_unprobed_age_seconds 57\n", `mtrq_run_jobs{state="unwritten"} 0`, `mtrq_run_jobs{state="lines"} 0`,
 		"mtrq_jobs_accepted_total 1\n", `mtrq_jobs_refused_total{reason="bad-target"} 1`,
 		`mtrq_http_requests_total{kind="enqueue",status="202"} 1`, `mtrq_http_requests_total{kind="page",status="404"} 1`,
 		"mtrq_jobs_durable_duration_seconds_count 1\n", `mtrq_spool_files{dir="new"} 1`, `mtrq_spool_files{dir="bad"} 1`,

@@ -15,6 +15,7 @@ type nodePage struct {
 	Why                   string
 	At                    *stamp // of the last sign of life; nil: there was none
 	Run                   []fact
+	Late                  string // empty: no job waits too long for its first probe
 	Spool                 []fact
 	Health                []nodeHealth
 	Watch                 []fact
@@ -95,6 +96,7 @@ func (s *site) nodePage(h head, st spool.RunState, tracing bool, why string) nod
 			p.T("node.waiting"), count(st.Jobs.Waiting),
 			p.T("node.late"), late,
 		)
+		p.Late = p.late(st)
 	}
 	if d, err := s.Spool.Depth(); err == nil {
 		p.Spool = facts(p.T("node.spool.drop"), count(d.Drop), p.T("node.spool.new"), count(d.New), p.T("node.spool.cur"), count(d.Cur), p.T("node.spool.bad"), count(d.Bad))
@@ -166,6 +168,9 @@ func (p nodePage) text() []byte {
 		b.WriteString(p.Node + ": tracing\n")
 	} else {
 		b.WriteString(p.Node + ": nobody is tracing: " + p.Why + "\n")
+	}
+	if p.Late != "" {
+		b.WriteString(p.Late + "\n")
 	}
 	for _, f := range append(append(p.Run, p.Watch...), p.Versions...) {
 		b.WriteString(f.Name + ": " + f.Value + "\n")

@@ -86,6 +86,10 @@ func (s *site) runState(h head) (st spool.RunState, tracing bool, why string) {
 	st, tracing, why = s.Spool.RunState(now)
 	switch {
 	case tracing:
+	case st.HeldBy != 0:
+		why = h.T("run.held", st.HeldBy)
+	case st.Unread != nil:
+		why = h.T("run.unread") // the error names files of this machine
 	case st.At.IsZero():
 		why = h.T("run.none")
 	case now.Sub(st.At).Abs() > spool.RunStateStale:

@@ -3,6 +3,8 @@ package web
 import (
 	"html"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -137,5 +139,36 @@ func TestNobodyTraces(t *testing.T) {
 		if a := n.get("/readyz"); !strings.Contains(a.body, tt.en) {
 			t.Errorf("%s: /readyz: want %q in %q", tt.name, tt.en, a.body)
 		}
+	}
+}
+
+// TestSpoolHeldWithoutState: a process that holds the spool and cannot write its state is
+// named, and a state that cannot be read is not one that is not there.
+func TestSpoolHeldWithoutState(t *testing.T) {
+	n := newNode(t)
+	n.claims() // has the lock
+	pid := strconv.Itoa(os.Getpid())
+	for _, ask := range []struct{ path, says, header string }{
+		{"/", "mtrq run (process " + pid + ") holds the spool", asBrowser},
+		{"/node/hk1", "mtrq run（进程 " + pid + "）仍占用任务队列", "Accept-Language: zh-CN"},
+	} {
+		if a := n.get(ask.path, asBrowser, ask.header); !strings.Contains(html.UnescapeString(a.body), ask.says) {
+			t.Errorf("%s: want %q in\n%s", ask.path, ask.says, a.body)
+		}
+	}
+	if err := n.spool.WriteState(spool.RunStateFile, nil); err != nil {
+		t.Fatal(err)
+	}
+	n.get("/readyz").want(t, http.StatusServiceUnavailable, "what mtrq run says of itself cannot be read")
+}
+
+// TestLate: figures of probes that were sent do not hide that a job waits.
+func TestLate(t *testing.T) {
+	n := newNode(t)
+	n.tracing()
+	for _, path := range []string{"/", "/node/hk1"} {
+		n.get(path, asBrowser).want(t, http.StatusOK, "99 of 100 within 1.2 s", "the oldest for 57.0 s")
+		n.get(path, "Accept: text/plain").want(t, http.StatusOK, "the oldest for 57.0 s")
+		n.get(path, asBrowser, "Accept-Language: zh-CN").want(t, http.StatusOK, "最早的一个已等待 57.0 s")
 	}
 }
