@@ -102,13 +102,13 @@ func Open(dir string, opt Options) (*Spool, error) {
 
 // Look gives the spool in dir to those who only look: it makes nothing, where
 // Open would make a spool out of a mistyped name. What is not there is told by the
-// methods, as fs.ErrNotExist.
-func Look(dir string) (*Spool, error) {
+// methods, as fs.ErrNotExist. Of opt the reserve counts, for CheckRoom and RoomSoon.
+func Look(dir string, opt Options) (*Spool, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("look at spool %s: %w", dir, err)
 	}
-	return &Spool{dir: abs, fs: disk{}, parallel: parallelSyncs}, nil
+	return &Spool{dir: abs, opt: opt, fs: disk{}, parallel: parallelSyncs}, nil
 }
 
 // Dir gives the spool's directory, absolute.

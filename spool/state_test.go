@@ -29,7 +29,7 @@ func TestWhatKilledWritersLeft(t *testing.T) {
 // TestLookMakesNothing: who looks at a mistyped name makes no spool of it.
 func TestLookMakesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "typo")
-	s, err := spool.Look(dir)
+	s, err := spool.Look(dir, spool.Options{})
 	check(t, err)
 	if _, tracing, why := s.RunState(time.Now()); tracing || why == "" {
 		t.Errorf("tracing %v, why %q", tracing, why)
@@ -42,7 +42,7 @@ func TestLookMakesNothing(t *testing.T) {
 	}
 	made := open(t, spool.Options{})
 	id := submit(t, made, spool.Job{Target: "203.0.113.7"})
-	s, err = spool.Look(made.Dir())
+	s, err = spool.Look(made.Dir(), spool.Options{})
 	check(t, err)
 	if p, err := s.Where(id); err != nil || p.State != spool.StateQueued {
 		t.Errorf("where: %+v, %v", p, err)

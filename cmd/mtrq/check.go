@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +22,7 @@ import (
 	"github.com/mtrq/mtrq/internal/archive"
 	"github.com/mtrq/mtrq/internal/config"
 	"github.com/mtrq/mtrq/internal/probe"
+	"github.com/mtrq/mtrq/spool"
 )
 
 func checkCommand() *cli.Command {
@@ -145,9 +149,15 @@ func programPath(cfg *config.Config) string {
 
 func checkSpool(cfg *config.Config) finding {
 	f := finding{what: "spool", text: cfg.Spool.Dir}
-	sp, err := openSpool(cfg, nil)
+	if _, err := os.Stat(cfg.Spool.Dir + "/state"); errors.Is(err, fs.ErrNotExist) {
+		return checkNoSpool(cfg)
+	}
+	sp, err := lookAtSpool(cfg)
+	if err == nil {
+		_, err = os.ReadDir(cfg.Spool.Dir + "/state")
+	}
 	if err != nil {
-		f.err, f.do = err, "give --spool a directory that you may write, or run as the user of the node"
+		f.err, f.do = err, "give --spool a directory that you may read, or run as the user of the node"
 		return f
 	}
 	if err := sp.CheckRoom(); err != nil {
@@ -183,6 +193,32 @@ func checkSpool(cfg *config.Config) finding {
 		if f.do == "" {
 			f.do = "start mtrq run: what is enqueued waits until then"
 		}
+		if st.HeldBy != 0 {
+			f.err, f.do = fmt.Errorf("%s: %s", cfg.Spool.Dir, why), nobodyHint(st)
+		}
+	}
+	return f
+}
+
+// checkNoSpool looks whether there can be a spool where none is yet.
+func checkNoSpool(cfg *config.Config) finding {
+	f := finding{what: "spool", warn: true, text: cfg.Spool.Dir + ", made by the first mtrq run; nobody is tracing"}
+	f.do = "start mtrq run: what is enqueued waits until then"
+	above := cfg.Spool.Dir
+	for _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != filepath.Dir(above); _, err = os.Stat(above) {
+		above = filepath.Dir(above)
+	}
+	if err := unix.Access(above, unix.W_OK|unix.X_OK); err != nil {
+		f.err = fmt.Errorf("%s is not there, and you may not make it in %s: %w", cfg.Spool.Dir, above, err)
+		f.do = "give --spool a directory that you may write, or run as the user of the node"
+		return f
+	}
+	there, err := spool.Look(above, spoolReserve(cfg))
+	if err == nil {
+		err = there.CheckRoom()
+	}
+	if err != nil {
+		f.err, f.do = err, "free space, or lower [spool] reserve_bytes and reserve_inodes"
 	}
 	return f
 }

@@ -15,12 +15,11 @@ import (
 
 	"github.com/mtrq/mtrq/internal/config"
 	"github.com/mtrq/mtrq/internal/targets"
-	"github.com/mtrq/mtrq/spool"
 )
 
 // checkNode is what a node that runs says is wrong; of its jobs checkSpool does.
 func checkNode(cfg *config.Config) (out []finding) {
-	sp, err := spool.Look(cfg.Spool.Dir)
+	sp, err := lookAtSpool(cfg)
 	if err != nil {
 		return nil // checkSpool says it
 	}

@@ -61,10 +61,10 @@ func (e *enqueuing) group(lines []line) error {
 	if _, werr := io.WriteString(e.c.App.Writer, out.String()); werr != nil {
 		err = errors.Join(err, fail(exitIO, fmt.Errorf("print the IDs of %d jobs, which are accepted: %w", len(ids), werr), ""))
 	}
-	if _, tracing, why := e.spool.RunState(time.Now()); !tracing && len(ids) > 0 && !e.told {
+	if st, tracing, why := e.spool.RunState(time.Now()); !tracing && len(ids) > 0 && !e.told {
 		e.told = true
 		note(e.c, "accepted, and waiting in %s: nobody is tracing (%s)", e.spool.Dir(), why)
-		note(e.c, "hint: %s", nobodyHint)
+		note(e.c, "hint: %s", nobodyHint(st))
 	}
 	return err
 }

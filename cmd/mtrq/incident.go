@@ -89,7 +89,7 @@ const staleAfter = 30 * time.Second
 func sayStale(c *cli.Context, inc *report.Incident) {
 	if age := time.Since(inc.At); age > staleAfter || age < -staleAfter {
 		note(c, "nobody is watching: incident %s stands as it was at %s", inc.ID, inc.At.Format(time.RFC3339))
-		note(c, "hint: %s", nobodyHint)
+		note(c, "hint: %s", startHint)
 	}
 }
 

@@ -31,7 +31,7 @@ func runningOf(c *cli.Context, cfg *config.Config, ar *archive.Archive, inc *rep
 	if inc == nil || inc.State != report.IncidentOpen {
 		return nil
 	}
-	sp, err := spool.Look(cfg.Spool.Dir)
+	sp, err := lookAtSpool(cfg)
 	if err != nil {
 		return nil
 	}

@@ -31,9 +31,18 @@ func newLog(c *cli.Context) *slog.Logger {
 
 // openSpool opens the spool; note, unless nil, is told of single files.
 func openSpool(cfg *config.Config, note func(spool.Note)) (*spool.Spool, error) {
-	return spool.Open(cfg.Spool.Dir, spool.Options{
-		ReserveBytes: uint64(cfg.Spool.ReserveBytes), ReserveInodes: uint64(cfg.Spool.ReserveInodes), Note: note,
-	})
+	opt := spoolReserve(cfg)
+	opt.Note = note
+	return spool.Open(cfg.Spool.Dir, opt)
+}
+
+// lookAtSpool is openSpool for those who only look: it makes nothing.
+func lookAtSpool(cfg *config.Config) (*spool.Spool, error) {
+	return spool.Look(cfg.Spool.Dir, spoolReserve(cfg))
+}
+
+func spoolReserve(cfg *config.Config) spool.Options {
+	return spool.Options{ReserveBytes: uint64(cfg.Spool.ReserveBytes), ReserveInodes: uint64(cfg.Spool.ReserveInodes)}
 }
 
 func newScheduler(cfg *config.Config, log *slog.Logger) *probe.Scheduler {

@@ -32,7 +32,7 @@ Needs neither root nor a running node. Exit code 69 when nobody is tracing, or c
 			if err != nil {
 				return err
 			}
-			sp, err := spool.Look(cfg.Spool.Dir)
+			sp, err := lookAtSpool(cfg)
 			if err != nil {
 				return err
 			}
@@ -69,12 +69,24 @@ Needs neither root nor a running node. Exit code 69 when nobody is tracing, or c
 					"mtrq check says what to mend; jobs wait until then, and go on by themselves")
 			}
 			if !tracing {
-				return fail(exitUnavailable, fmt.Errorf("nobody is tracing: %s", why),
-					"start a node with mtrq run (or mtrq up); jobs that are enqueued meanwhile wait in "+cfg.Spool.Dir)
+				return untraced(st, why, cfg.Spool.Dir)
 			}
 			return nil
 		},
 	}
+}
+
+// untraced is the error where nobody is seen to trace.
+func untraced(st spool.RunState, why, dir string) error {
+	var path *fs.PathError
+	switch {
+	case errors.As(st.Unread, &path): // no rights, or a broken disk: says nothing of the node
+		return fmt.Errorf("whether anybody is tracing cannot be seen: %w", st.Unread)
+	case st.HeldBy != 0:
+		return fail(exitUnavailable, fmt.Errorf("whether anything is traced cannot be seen: %s", why), nobodyHint(st))
+	}
+	return fail(exitUnavailable, fmt.Errorf("nobody is tracing: %s", why),
+		"start a node with mtrq run (or mtrq up); jobs that are enqueued meanwhile wait in "+dir)
 }
 
 // spoolFiles is what --json says of the spool's directories; absent for who
@@ -142,8 +154,9 @@ func printStatus(c *cli.Context, cfg *config.Config, st spool.RunState, watching
 	line("node", "%s, mtrq %s, process %d, %s", printable(st.Node), st.Version, st.PID, standing(st, now))
 	line("spool", "%s", cfg.Spool.Dir)
 	line("archive", "%s", st.Archive)
-	line("jobs", "%d queued, %d in their first look, %d waiting for a slot, %d of %d in their long look%s",
-		st.Jobs.Queued, st.Jobs.FirstLook, st.Jobs.Waiting, st.Jobs.LongLook, st.Jobs.Limit, ifAny(", %d served by another's trace", st.Jobs.Joined))
+	line("jobs", "%d queued, %d in their first look, %d waiting for a slot, %d of %d in their long look%s%s%s",
+		st.Jobs.Queued, st.Jobs.FirstLook, st.Jobs.Waiting, st.Jobs.LongLook, st.Jobs.Limit, ifAny(", %d served by another's trace", st.Jobs.Joined),
+		ifAny(", %d whose report cannot be written yet", st.Jobs.Unwritten), ifAny(", %d of lists not begun", st.Jobs.Lines))
 	k := st.Counters
 	line("done", "%d claimed, %d reported, %d interrupted, %d returned, %d bad%s", k.Claimed, k.Reported, k.Interrupted, k.Returned, k.Bad,
 		ifAny(", %d in the report of another", k.Coalesced))
@@ -160,6 +173,9 @@ func printStatus(c *cli.Context, cfg *config.Config, st spool.RunState, watching
 	}
 	if text := hintsText(st.Spool.Watching); text != "" {
 		line("hints", "%s", text)
+	}
+	if text := lateText(st); text != "" {
+		line("WARNING", "late: %s", text)
 	}
 	if st.Spool.Soon != "" {
 		line("WARNING", "spool: %s", st.Spool.Soon)
@@ -179,12 +195,30 @@ func printStatus(c *cli.Context, cfg *config.Config, st spool.RunState, watching
 func standing(st spool.RunState, now time.Time) string {
 	clock := func(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
 	switch age := now.Sub(st.At); {
+	case st.HeldBy != 0:
+		return "no sign of it since " + clock(st.At) + ", though it holds the spool; was started " + clock(st.Started)
 	case age > spool.RunStateStale || age < -spool.RunStateStale:
 		return "stopped: no sign of it since " + clock(st.At) + "; was started " + clock(st.Started)
 	case st.State == "running":
 		return "running since " + clock(st.Started)
 	}
 	return printable(st.State) + "; was started " + clock(st.Started)
+}
+
+// lateText says that jobs wait too long for their first probe, and for what.
+func lateText(st spool.RunState) string {
+	waits, late := st.Late()
+	if !late {
+		return ""
+	}
+	text := fmt.Sprintf("the oldest job without a probe has waited %s", waits.Round(time.Second))
+	if n := st.Jobs.InHand(); st.Jobs.Most > 0 && n >= st.Jobs.Most {
+		text += fmt.Sprintf("; %d jobs are in hand, and no more are taken until some of them are reported", n)
+		if st.Jobs.Waiting > 0 {
+			text += "; raise [run] jobs where the machine can take it"
+		}
+	}
+	return text
 }
 
 // ifAny is a count in words; nothing for none.

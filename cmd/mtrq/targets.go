@@ -186,7 +186,7 @@ func (l targetsLook) see(now time.Time) (targetsView, error) {
 // spool, and looking makes none.
 func readWatch(cfg *config.Config) (*spool.Spool, *spool.WatchState, error) {
 	nothing := func() error {
-		hint := nobodyHint
+		hint := startHint
 		if !watched(cfg) {
 			hint = "name some in [watch] targets, files or urls of the configuration, then start a node with mtrq run (or mtrq up)"
 		}
@@ -217,8 +217,8 @@ const watchStale = 10 * time.Second
 
 // nobodyWatches says why nobody does, nil where somebody does.
 func nobodyWatches(sp *spool.Spool, st *spool.WatchState, now time.Time) error {
-	if _, tracing, why := sp.RunState(now); !tracing {
-		return fail(exitUnavailable, fmt.Errorf("nobody is watching: %s", why), nobodyHint)
+	if st, tracing, why := sp.RunState(now); !tracing {
+		return fail(exitUnavailable, fmt.Errorf("nobody is watching: %s", why), nobodyHint(st))
 	}
 	if age := now.Sub(st.At); age > watchStale || age < -watchStale {
 		return fail(exitUnavailable, fmt.Errorf("nobody is watching: mtrq run is up, but its watchdog last gave a sign at %s", st.At.Format(time.RFC3339)),

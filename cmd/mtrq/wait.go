@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -22,9 +23,22 @@ import (
 )
 
 const (
-	lookEvery  = 200 * time.Millisecond // for the report, and to redraw
-	nobodyHint = "start a node with mtrq run (or mtrq up) on this machine"
+	lookEvery = 200 * time.Millisecond // for the report, and to redraw
+
+	// lostAfter is how often in a row a job must be neither in the spool nor
+	// in the archive: between two looks its report may be written, once.
+	lostAfter = 15
+
+	startHint = "start a node with mtrq run (or mtrq up) on this machine"
 )
+
+// nobodyHint says what to do where nobody is seen to trace.
+func nobodyHint(st spool.RunState) string {
+	if st.HeldBy != 0 {
+		return fmt.Sprintf("start no other node: free space on the disk of the spool, or see in the log of process %d why it hangs", st.HeldBy)
+	}
+	return startHint
+}
 
 // waitAll prints the report of each job as it is there. On a terminal it
 // shows the trace that is waited for while it runs. A job without a report keeps none of the
@@ -66,11 +80,27 @@ func waitFor(ctx context.Context, c *cli.Context, cfg *config.Config, ar *archiv
 	if isTerminal(c.App.Writer) {
 		live = &screen{w: c.App.Writer}
 	}
-	told := false
+	told, elsewhere, lost := false, false, 0
 	beat := time.NewTicker(lookEvery)
 	defer beat.Stop()
 	for {
 		text, done, err := lookAt(cfg, ar, sp, id)
+		switch {
+		case errors.Is(err, errHidden):
+			err = nil // only the report is ours to see
+			if st, other := otherArchive(cfg, sp); other != "" && !elsewhere {
+				elsewhere = true
+				note(c, "process %d keeps its reports in %s, not in %s: hint: %s", st.PID, printable(other), cfg.Archive.Dir, archiveHint)
+			}
+		case !errors.Is(err, errNowhere):
+			lost = 0
+		default:
+			if lost++; lost < lostAfter {
+				err = nil // its report was written between our two looks; the next one finds it
+			} else {
+				err = lostJob(cfg, sp, id)
+			}
+		}
 		if (err != nil || done) && live != nil {
 			live.clear()
 		}
@@ -96,7 +126,7 @@ func waitFor(ctx context.Context, c *cli.Context, cfg *config.Config, ar *archiv
 func nobodyTraces(sp *spool.Spool) (why, hint string) {
 	st, tracing, why := sp.RunState(time.Now())
 	if !tracing {
-		return why, nobodyHint
+		return why, nobodyHint(st)
 	}
 	if why = st.Unable(); why != "" {
 		return fmt.Sprintf("process %d can send no probes: %s", st.PID, printable(why)), "mtrq check says what to mend"
@@ -104,7 +134,40 @@ func nobodyTraces(sp *spool.Spool) (why, hint string) {
 	return "", ""
 }
 
+var (
+	errNowhere = errors.New("neither in the spool nor in the archive")
+	errHidden  = errors.New("the spool is its owner's alone to see")
+)
+
+const archiveHint = "give --archive (or [archive] dir) the directory of the node"
+
+// otherArchive is where the node keeps its reports, where that is not where
+// they are looked for; "" where it is, or nobody has said.
+func otherArchive(cfg *config.Config, sp *spool.Spool) (st spool.RunState, dir string) {
+	st, _, _ = sp.RunState(time.Now())
+	if st.Archive == "" || filepath.Clean(st.Archive) == filepath.Clean(cfg.Archive.Dir) {
+		return st, ""
+	}
+	ours, err := os.Stat(cfg.Archive.Dir)
+	theirs, err2 := os.Stat(st.Archive)
+	if err == nil && err2 == nil && os.SameFile(ours, theirs) {
+		return st, ""
+	}
+	return st, st.Archive
+}
+
+// lostJob says of a job that has left the spool why its report is not found.
+func lostJob(cfg *config.Config, sp *spool.Spool, id ulid.ULID) error {
+	err := fmt.Errorf("job %s has left %s, and its report is not in %s", id, sp.Dir(), cfg.Archive.Dir)
+	st, other := otherArchive(cfg, sp)
+	if other == "" {
+		return fail(exitFailed, err, "was it removed by hand? mtrq verify looks through the archive")
+	}
+	return fail(exitFailed, fmt.Errorf("%w: process %d keeps its reports in %s", err, st.PID, printable(other)), archiveHint)
+}
+
 // lookAt gives the report's text, or what is to be seen of a job so far, for drawReport.
+// The error is errNowhere or errHidden where nothing is.
 func lookAt(cfg *config.Config, ar *archive.Archive, sp *spool.Spool, id ulid.ULID) (text string, done bool, err error) {
 	if text, ok, err := reported(cfg, ar, id); err != nil || ok {
 		return text, ok, err
@@ -112,14 +175,13 @@ func lookAt(cfg *config.Config, ar *archive.Archive, sp *spool.Spool, id ulid.UL
 	place, err := whereIs(sp, id)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return "", false, nil // only the report is ours to see
+		return "", false, errHidden
 	case err != nil:
 		return "", false, err
 	case place.State == spool.StateBad:
 		return "", false, fail(exitData, fmt.Errorf("job %s could not be traced: %s", id, place.Reason), "it lies in "+sp.Dir()+"/bad")
 	case place.State == spool.StateUnknown:
-		// Its report was written between our two looks; the next one finds it.
-		return "", false, nil
+		return "", false, errNowhere
 	case place.Events == "":
 		by, at, ok := servedBy(sp, id)
 		if !ok {
@@ -207,11 +269,15 @@ func showRunning(c *cli.Context, cfg *config.Config, ref, format string, notFoun
 	if err != nil {
 		return notFound
 	}
-	sp, err := spool.Look(cfg.Spool.Dir)
+	sp, err := lookAtSpool(cfg)
 	if err != nil {
 		return notFound
 	}
 	place, err := whereIs(sp, id)
+	st, other := otherArchive(cfg, sp)
+	if other != "" && (place.State == spool.StateUnknown || err != nil) {
+		return fail(exitFailed, notFound, fmt.Sprintf("process %d keeps its reports in %s, not in %s: %s", st.PID, printable(other), cfg.Archive.Dir, archiveHint))
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return fail(exitFailed, notFound, "it may wait or run: the spool is its owner's alone to see")
 	}
