@@ -64,7 +64,7 @@ type NoteKind string
 const (
 	NoteBad     NoteKind = "bad"     // moved to bad/
 	NoteIgnored NoteKind = "ignored" // keys in a foreign file that only mtrq may set
-	NoteRemoved NoteKind = "removed" // a second copy of a job, or of one already reported
+	NoteRemoved NoteKind = "removed" // a second copy of a job, one already reported, or a file of drop/ that is no job while bad/ is full of its sender's
 	NoteWatch   NoteKind = "watch"   // how new jobs are noticed; of no file
 	NoteLeft    NoteKind = "left"    // could not be taken or moved; still where it was
 )

@@ -163,10 +163,16 @@ func (n *labNode) reported(id string) bool {
 }
 
 // trace asks for a trace as its operator would, and waits for the report.
-func (n *labNode) trace(args ...string) {
+func (n *labNode) trace(args ...string) { n.begin(args...)() }
+
+// begin asks for a trace; end waits for its report.
+func (n *labNode) begin(args ...string) (end func()) {
 	n.t.Helper()
 	id, _ := n.mtrq(append([]string{"enqueue"}, args...)...)
-	n.await("the report of "+strings.Join(args, " "), func() bool { return n.reported(strings.TrimSpace(id)) })
+	return func() {
+		n.t.Helper()
+		n.await("the report of "+strings.Join(args, " "), func() bool { return n.reported(strings.TrimSpace(id)) })
+	}
 }
 
 // mtrq runs a command on the node as its operator would.
@@ -240,11 +246,13 @@ func loseBetween(t *testing.T) *labIncident {
 	each(func(n *labNode, to netip.Addr) {
 		n.await("an open incident", func() bool { w, ok := n.target(to); return ok && w.Incident != "" })
 	})
-	x.a.trace("--protocol", "tcp", "--port", "443", "--rounds", "40", "--interval", "200ms", x.target.String())
+	// Not --rounds 200: a router that loses its answers is asked less often, down to once a second.
+	tcp := x.a.begin("--protocol", "tcp", "--port", "443", "--interval", "100ms", x.target.String())
 	each(func(n *labNode, to netip.Addr) {
 		n.await("twenty lost pings", func() bool { w, ok := n.target(to); return ok && w.Lost >= 20 })
 	})
 	lose(0)
+	tcp()
 	x.a.await("recovery", func() bool { w, ok := x.a.target(x.target); return ok && w.State == spool.TargetOK })
 	x.a.trace("--rounds", "20", "--interval", "200ms", x.target.String())
 	each(func(n *labNode, to netip.Addr) {
