@@ -182,6 +182,15 @@ func TestEvidence(t *testing.T) {
 	if in := w.Evidence(nil, untraced, now); id(in.Report) != id(now) || len(in.Reports) != 1 {
 		t.Errorf("one that runs: report %s of %d, want %s", id(in.Report), len(in.Reports), id(now))
 	}
+	// Over IPv6, though the other end has a trace back over IPv4.
+	six := makeReport(t, at.Add(2*time.Second), 16, "2001:db8:7::7")
+	six.Evidence.Node.Address = here
+	four := makeReport(t, at.Add(3*time.Second), 17, here.String())
+	four.Evidence.Node.Name, four.Evidence.Node.Address, four.Evidence.Node.Source = "gz6", there, six.Evidence.Target.Address
+	write(t, w, six, four)
+	if in := w.Evidence(six, nil); in.Reverse != nil {
+		t.Errorf("a trace over IPv4 (%s) is the way back of one over IPv6", id(in.Reverse))
+	}
 	// Alone in the archive, or with nothing that was traced.
 	lone := makeReport(t, at, 20, "edge.example.net")
 	if in := w.Evidence(lone, nil); in.Incident != nil || in.Before != nil || in.Reverse != nil || len(in.Others) > 0 {
