@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -204,11 +203,11 @@ func checkSpool(cfg *config.Config) finding {
 func checkNoSpool(cfg *config.Config) finding {
 	f := finding{what: "spool", warn: true, text: cfg.Spool.Dir + ", made by the first mtrq run; nobody is tracing"}
 	f.do = "start mtrq run: what is enqueued waits until then"
-	above := cfg.Spool.Dir
-	for _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != filepath.Dir(above); _, err = os.Stat(above) {
-		above = filepath.Dir(above)
+	above, err := nearestDir(cfg.Spool.Dir)
+	if err == nil {
+		err = unix.Access(above, unix.W_OK|unix.X_OK)
 	}
-	if err := unix.Access(above, unix.W_OK|unix.X_OK); err != nil {
+	if err != nil {
 		f.err = fmt.Errorf("%s is not there, and you may not make it in %s: %w", cfg.Spool.Dir, above, err)
 		f.do = "give --spool a directory that you may write, or run as the user of the node"
 		return f

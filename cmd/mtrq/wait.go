@@ -88,7 +88,10 @@ func waitFor(ctx context.Context, c *cli.Context, cfg *config.Config, ar *archiv
 		switch {
 		case errors.Is(err, errHidden):
 			err = nil // only the report is ours to see
-			if st, other := otherArchive(cfg, sp); other != "" && !elsewhere {
+			if elsewhere {
+				break
+			}
+			if st, other := otherArchive(cfg, sp); other != "" {
 				elsewhere = true
 				note(c, "process %d keeps its reports in %s, not in %s: hint: %s", st.PID, printable(other), cfg.Archive.Dir, archiveHint)
 			}
@@ -274,9 +277,10 @@ func showRunning(c *cli.Context, cfg *config.Config, ref, format string, notFoun
 		return notFound
 	}
 	place, err := whereIs(sp, id)
-	st, other := otherArchive(cfg, sp)
-	if other != "" && (place.State == spool.StateUnknown || err != nil) {
-		return fail(exitFailed, notFound, fmt.Sprintf("process %d keeps its reports in %s, not in %s: %s", st.PID, printable(other), cfg.Archive.Dir, archiveHint))
+	if place.State == spool.StateUnknown || err != nil {
+		if st, other := otherArchive(cfg, sp); other != "" {
+			return fail(exitFailed, notFound, fmt.Sprintf("process %d keeps its reports in %s, not in %s: %s", st.PID, printable(other), cfg.Archive.Dir, archiveHint))
+		}
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		return fail(exitFailed, notFound, "it may wait or run: the spool is its owner's alone to see")
